@@ -1,0 +1,35 @@
+/**
+ * The event as the log keeps it and the fold reads it: a Segment message after validation, its timestamp corrected,
+ * its visitor resolved. Plain JSON; immutable once logged.
+ */
+
+export type EventType = "page" | "screen" | "track" | "identify" | "group" | "alias";
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export interface LoggedEvent {
+  /** The message's id, unique within the site. */
+  messageId: string;
+  type: EventType;
+  /** Track events only: the event's name as sent. */
+  event?: string;
+  /** Corrected time of the event, ms since the epoch; never later than its acceptance. */
+  timestamp: number;
+  /** The visitor (`anonymousId`, or the lead's own stream for events without one) that the event is of. */
+  visitor: string;
+  userId?: string;
+  /** `alias` only: the id that joins this one. */
+  previousId?: string;
+  properties?: JsonObject;
+  /** Of `identify` and `group`. */
+  traits?: JsonObject;
+  /** `page` {path,url,referrer,title}, `campaign` {source,medium,name,term,content}, `active: false`, … as sent, without `ip`. */
+  context?: JsonObject;
+  /** ISO 3166 code of where the event came from, upper case. */
+  country?: string;
+  /** Sent by a program (scanner, prefetcher, bot): recorded, earns nothing. */
+  machine?: true;
+  /** The identity in it was proved (signed token or secret key); else it is a claim. */
+  verified?: true;
+}

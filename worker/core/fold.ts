@@ -1,0 +1,255 @@
+/**
+ * The fold: one event after another, a lead's state under its rules. This file is the meaning of the contract's
+ * "Rules"; everything else in core asks questions of the state that it leaves.
+ */
+import { type Field, judge } from "./condition";
+import { award, dropBefore, insert, worth } from "./decay";
+import { DAY_MS } from "./duration";
+import type { Json, JsonObject, LoggedEvent } from "./event";
+import { eventKey, triggerKey } from "./fields";
+import { dig, put, readEvent } from "./read";
+import type { Counter, OnRule, Period, RuleSet, Triggered } from "./rules";
+import { firstTouch } from "./source";
+import { DAYS_MAX, type RuleState, STATUS_DEFAULT, type State } from "./state";
+import { digest } from "./text";
+
+/** A pause in activity after which the next page begins a new visit. */
+export const VISIT_GAP_MS = 30 * 60_000;
+/** Most values of a limit's `by` that are remembered a rule; new ones past it do not fire. */
+export const LIMIT_VALUES_MAX = 500;
+/** Longest value of `by` kept as it is; of a longer one a digest is kept. */
+const LIMIT_VALUE_MAX_CHARS = 24;
+/** Traits of a lead, as JSON; one that would go over is not taken up, so that the state stays small. */
+export const TRAITS_MAX_CHARS = 16_384;
+/** Longest value kept for the explanation of a rule. */
+const SAW_MAX_CHARS = 80;
+/** Most visitors a lead remembers; those seen longest ago are forgotten first. */
+export const VISITORS_MAX = 100;
+
+/** Points that a rule gave for an event, after its group's cap; `points: 0` is an award cut to nothing. */
+export interface Award {
+  rule: OnRule;
+  points: number;
+}
+
+/** Folds one event into `state`, in place, and returns the awards it earned. Levels are levels.ts's. */
+export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Award[] {
+  if (event.machine) return [];
+  const clock = Math.max(state.clock ?? event.timestamp, event.timestamp);
+  state.clock = clock;
+  state.firstSeen = Math.min(state.firstSeen ?? event.timestamp, event.timestamp);
+  const key = eventKey(event);
+  noteActivity(state, event);
+  noteVisitor(state, event);
+  if (event.type === "page") state.pageviews++;
+  if ((event.type === "page" || event.type === "screen") && !state.source) state.source = firstTouch(event);
+  const asked = rules.since.indexOf(key);
+  if (asked >= 0) state.since[asked] = Math.max(state.since[asked] ?? event.timestamp, event.timestamp);
+  notePerson(state, event, key);
+  const triggered = rules.byEvent.get(key);
+  return triggered ? trigger(rules, state, event, triggered, clock) : [];
+}
+
+function isActivity(event: LoggedEvent): boolean {
+  return ["page", "screen", "track"].includes(event.type) && dig(event.context, "active") !== false;
+}
+
+function noteActivity(state: State, event: LoggedEvent): void {
+  if (!isActivity(event)) return;
+  const at = event.timestamp;
+  const opens = event.type !== "track" && (state.visits === 0 || at - (state.active ?? at) > VISIT_GAP_MS);
+  if (opens) state.visits++;
+  state.active = Math.max(state.active ?? at, at);
+  noteDay(state, Math.floor(at / DAY_MS));
+}
+
+function noteDay(state: State, day: number): void {
+  const { days } = state;
+  let place = days.length;
+  while (place > 0 && (days[place - 1] ?? 0) > day) place--;
+  if (days[place - 1] === day || (place === 0 && state.daysBefore > 0)) return;
+  days.splice(place, 0, day);
+  if (days.length > DAYS_MAX) {
+    days.shift();
+    state.daysBefore++;
+  }
+}
+
+function noteVisitor(state: State, event: LoggedEvent): void {
+  const known = state.visitors.find(({ id }) => id === event.visitor);
+  if (known) known.lastSeen = Math.max(known.lastSeen, event.timestamp);
+  else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp });
+  if (state.visitors.length > VISITORS_MAX) {
+    const oldest = Math.min(...state.visitors.map(({ lastSeen }) => lastSeen));
+    state.visitors.splice(
+      state.visitors.findIndex(({ lastSeen }) => lastSeen === oldest),
+      1,
+    );
+  }
+}
+
+/** The events that a marketer's `PATCH` is logged as, by the key of their name. */
+const STATUS_CHANGED = triggerKey("Lead Status Changed");
+const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
+const REQUALIFIED = triggerKey("Lead Requalified");
+
+function notePerson(state: State, event: LoggedEvent, key: string): void {
+  if (event.traits && (event.type === "identify" || event.type === "group")) mergeTraits(state, event, event.traits);
+  if (event.userId && !state.userIds.includes(event.userId)) state.userIds.push(event.userId);
+  if (event.verified && (event.userId || event.traits?.email)) state.verified = true;
+  if (event.country) state.country = event.country;
+  // What sales say of a lead is theirs to say: under the public write key these are events like any other.
+  if (!event.verified) return;
+  if (key === STATUS_CHANGED) state.status = said(event, "status", state.status) ?? STATUS_DEFAULT;
+  if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", state.feedback);
+  if (key === REQUALIFIED) state.disqualified = null;
+}
+
+/** A text property, `null` where it was emptied; what was said before where there is none. */
+function said(event: LoggedEvent, name: string, before: string | null): string | null {
+  const value = dig(event.properties, name);
+  return typeof value === "string" || value === null ? value : before;
+}
+
+/** Merges traits into the lead's: `null` removes one, and a claim leaves alone what was proved. */
+function mergeTraits(state: State, event: LoggedEvent, traits: JsonObject): void {
+  const merged = { ...state.traits };
+  const proven = new Set(state.proven);
+  for (const [name, value] of Object.entries(traits)) {
+    // The address of a group is not the lead's own.
+    if ((!event.verified && proven.has(name)) || (event.type === "group" && name === "email")) continue;
+    if (value === null) delete merged[name];
+    else put(merged, name, value);
+    if (event.verified && value !== null) proven.add(name);
+    else proven.delete(name);
+  }
+  if (JSON.stringify(merged).length > TRAITS_MAX_CHARS) return;
+  state.traits = merged;
+  state.proven = [...proven];
+}
+
+function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Triggered, clock: number): Award[] {
+  const read = (field: Field) => readEvent(field, event, state.traits);
+  for (const counter of triggered.counters) {
+    if (counter.where && judge(counter.where, read) !== true) continue;
+    const amount = counter.sum ? read(counter.sum) : 1;
+    if (typeof amount === "number") count(state, counter, event.timestamp, amount, clock);
+  }
+  for (const rule of triggered.resets) if (fires(state, rule, event, clock)) reset(rules, state, rule);
+  const awards: Award[] = [];
+  for (const rule of triggered.acts) {
+    const fired = fires(state, rule, event, clock);
+    if (fired && rule.effect.kind === "disqualify") {
+      state.disqualified = Math.min(state.disqualified ?? rule.index, rule.index);
+    }
+    if (fired && rule.effect.kind === "points") {
+      const points = room(rules, state, rule.group, rule.effect.points, clock);
+      fired.pool = award(fired.pool, rule.decay, event.timestamp, points, clock);
+      awards.push({ rule, points });
+    }
+  }
+  return awards;
+}
+
+function count(state: State, counter: Counter, at: number, amount: number, clock: number): void {
+  const known = state.counters[counter.index];
+  if (typeof counter.within === "number") {
+    const { times, values } = known && "times" in known ? known : { times: [], values: [] };
+    dropBefore(times, values, clock - counter.within);
+    if (at > clock - counter.within) insert(times, values, at, amount);
+    state.counters[counter.index] = { times, values };
+    return;
+  }
+  const visit = counter.within === "visit" ? state.visits : 0;
+  const sum = known && "sum" in known && known.visit === visit ? known.sum : 0;
+  state.counters[counter.index] = { sum: sum + amount, visit };
+}
+
+/** The rule's state when the event makes it fire, its limit used up by one; else `null`. */
+function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): RuleState | null {
+  const mine = state.rules[rule.index] ?? { fired: 0, limited: 0, lastAt: null, saw: null, limit: null, pool: null };
+  const read = (field: Field) => readEvent(field, event, state.traits);
+  const saw = () => rule.leaves.map((leaf) => brief(read(leaf.field)));
+  if (rule.where && judge(rule.where, read) !== true) {
+    if (mine.fired === 0) state.rules[rule.index] = { ...mine, saw: saw() };
+    return null;
+  }
+  state.rules[rule.index] = mine;
+  if (rule.limit && !takeFromLimit(state, mine, rule.limit, event, clock)) {
+    mine.limited++;
+    return null;
+  }
+  mine.fired++;
+  mine.lastAt = Math.max(mine.lastAt ?? event.timestamp, event.timestamp);
+  mine.saw = saw();
+  return mine;
+}
+
+function brief(value: Json | undefined): Json {
+  if (value === undefined || typeof value === "number" || typeof value === "boolean") return value ?? null;
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > SAW_MAX_CHARS
+    ? `${text.slice(0, SAW_MAX_CHARS - 1)}…`
+    : typeof value === "string"
+      ? text
+      : value;
+}
+
+function takeFromLimit(
+  state: State,
+  mine: RuleState,
+  { times, per, by }: NonNullable<OnRule["limit"]>,
+  event: LoggedEvent,
+  clock: number,
+): boolean {
+  const period = periodOf(per, clock, state.visits);
+  const limit = mine.limit && mine.limit.period === period ? mine.limit : { period, counts: {} };
+  mine.limit = limit;
+  const value = by ? valueKey(readEvent(by, event, state.traits)) : "";
+  const used = limit.counts[value] ?? 0;
+  if (used >= times || (used === 0 && Object.keys(limit.counts).length >= LIMIT_VALUES_MAX)) return false;
+  limit.counts[value] = used + 1;
+  return true;
+}
+
+/** A value as text; the leading `=` keeps it apart from the key of events without one and from `__proto__`. */
+function valueKey(value: Json | undefined): string {
+  if (value === undefined || value === null) return "";
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return text.length > LIMIT_VALUE_MAX_CHARS ? `#${digest(text)}` : `=${text}`;
+}
+
+/** A number that tells one period from the next, by the UTC calendar; weeks begin on Monday (1970-01-01 was a Thursday). */
+function periodOf(per: Period, clock: number, visits: number): number {
+  switch (per) {
+    case "ever":
+      return 0;
+    case "visit":
+      return visits;
+    case "day":
+      return Math.floor(clock / DAY_MS);
+    case "week":
+      return Math.floor((clock / DAY_MS + 3) / 7);
+    case "month": {
+      const date = new Date(clock);
+      return date.getUTCFullYear() * 12 + date.getUTCMonth();
+    }
+  }
+}
+
+function reset(rules: RuleSet, state: State, rule: OnRule): void {
+  if (rule.effect.kind !== "reset") return;
+  for (const other of rules.on) {
+    const theirs = state.rules[other.index];
+    if (theirs && rule.effect.dimensions.includes(other.dimension)) theirs.pool = null;
+  }
+}
+
+/** Points cut to what the group's caps leave, given its decayed sum at the lead's clock. */
+function room(rules: RuleSet, state: State, group: number, points: number, clock: number): number {
+  const cap = rules.groups[group];
+  if (!cap) return points;
+  let sum = 0;
+  for (const rule of cap.rules) sum += worth(state.rules[rule.index]?.pool, rule.decay, clock);
+  return points > 0 ? Math.min(points, Math.max(0, cap.max - sum)) : Math.max(points, Math.min(0, cap.min - sum));
+}

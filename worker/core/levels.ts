@@ -1,0 +1,122 @@
+/**
+ * Levels: where a lead stands on each ladder, when that next changes by itself, and the crossings on the way.
+ *
+ * The next change is found by dividing time: over a stretch every decay lies between its ends (decay.ts), so one
+ * evaluation over Ranges tells whether a level can change in it at all. Stretches in which it cannot are passed over
+ * whole, the others are halved, earlier half first, down to the millisecond. That needs no formula per kind of rule,
+ * so it is as exact for several decays, clamps and time conditions at once as for a single half-life.
+ */
+import { judge, Range } from "./condition";
+import { DURATION_MAX_MS } from "./duration";
+import type { Ladder, RuleSet } from "./rules";
+import type { State } from "./state";
+import { View } from "./view";
+
+/** How far ahead a change is looked for; what lies further counts as never. */
+export const HORIZON_MS = DURATION_MAX_MS;
+
+/**
+ * Most stretches looked at for one change. Ordinary rules take under a hundred; sums of decays of both signs that
+ * stay within a hair of a threshold for years take more. Past it the earliest stretch not yet ruled out is the answer:
+ * early, never late.
+ */
+const STRETCHES_MAX = 20_000;
+
+export type CrossingCause = "event" | "time" | "rules" | "merge" | "split";
+
+/** Positions on all ladders, in the order of `rules.ladders`. */
+export type Levels = readonly number[];
+
+/** Where a lead stands on each ladder; `null` where it may be on more than one level over the view's stretch. */
+export function standing(view: View, current: Levels): (number | null)[] {
+  const disqualified = view.disqualified();
+  return view.rules.ladders.map((ladder, i) => {
+    if (typeof disqualified === "string") return 0;
+    const level = highest(view, ladder, current[i] ?? 0);
+    return disqualified === undefined && level !== 0 ? null : level;
+  });
+}
+
+/** The highest level whose condition holds. */
+function highest(view: View, ladder: Ladder, current: number): number | null {
+  for (let i = ladder.levels.length - 1; i > 0; i--) {
+    const when = ladder.levels[i]?.when;
+    // For a lead on the level or above, its thresholds count as lower: the same as a score that much higher.
+    const ease = i <= current ? ladder.hysteresis : 0;
+    const verdict =
+      when &&
+      judge(when, (field) => {
+        const value = view.read(field);
+        return ease > 0 && (field.root === "score" || field.root === "scores") ? raised(value, ease) : value;
+      });
+    if (verdict === true) return i;
+    if (verdict === null) return null;
+  }
+  return 0;
+}
+
+function raised<T>(value: T, by: number): T | number | Range {
+  if (typeof value === "number") return value + by;
+  return value instanceof Range ? new Range(value.low + by, value.high + by) : value;
+}
+
+/** Levels at an instant, for a lead that stood at `current` just before it. */
+export function levelsAt(rules: RuleSet, state: State, at: number, current: Levels): Levels {
+  return standing(new View(rules, state, at), current).map((level) => level ?? 0);
+}
+
+/**
+ * The earliest instant after `from`, and not after `to`, at which a lead that stands at `current` stands elsewhere,
+ * if nothing more happens; `null` where there is none. With `ladder` only that one is looked at.
+ */
+export function nextChange(
+  rules: RuleSet,
+  state: State,
+  current: Levels,
+  from: number,
+  to: number = from + HORIZON_MS,
+  ladder?: number,
+): number | null {
+  const differs = (levels: readonly (number | null)[]) =>
+    levels.some((level, i) => (ladder === undefined || ladder === i) && level !== current[i]);
+  const pending: [number, number][] = to > from ? [[from, to]] : [];
+  for (let looked = 0; ; looked++) {
+    const stretch = pending.pop();
+    if (!stretch) return null;
+    const [start, end] = stretch;
+    // The instants of a stretch are those after its start, so evaluation begins a millisecond later.
+    if (!differs(standing(new View(rules, state, start + 1, end), current))) continue;
+    if (end - start <= 1 || looked >= STRETCHES_MAX) return start + 1;
+    const middle = start + Math.ceil((end - start) / 2);
+    pending.push([middle, end], [start, middle]);
+  }
+}
+
+/** A step of a lead's way: where it stands from `at` on. */
+export interface Step {
+  at: number;
+  levels: Levels;
+}
+
+/** Every change of levels that time alone brings after `from`, up to and including `to`. */
+export function passTime(rules: RuleSet, state: State, current: Levels, from: number, to: number): Step[] {
+  const steps: Step[] = [];
+  let levels = current;
+  for (let at = nextChange(rules, state, levels, from, to); at !== null; ) {
+    levels = levelsAt(rules, state, at, levels);
+    steps.push({ at, levels });
+    at = nextChange(rules, state, levels, at, to);
+  }
+  return steps;
+}
+
+/** Levels of a lead at an instant not before its clock, if nothing more happens to it until then. */
+export function levelsNow(rules: RuleSet, state: State, at: number): Levels {
+  if (!rules.remembers || state.clock === null) return levelsAt(rules, state, at, state.levels);
+  return passTime(rules, state, state.levels, state.clock, at).at(-1)?.levels ?? state.levels;
+}
+
+/** The names of the levels, by ladder. */
+export function levelNames(rules: RuleSet, levels: Levels): Record<string, string> {
+  return Object.fromEntries(rules.ladders.map((ladder, i) => [ladder.name, ladder.levels[levels[i] ?? 0]?.name ?? ""]));
+}

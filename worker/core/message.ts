@@ -1,0 +1,179 @@
+/**
+ * From a message as a client sent it (Segment spec) to an event of the log, or to a rejection that says what would be
+ * right. Forgiving where the official clients are loose, exact in everything that is kept.
+ */
+import { z } from "zod";
+import type { Rejection } from "../../snippet/wire";
+import { DAY_MS } from "./duration";
+import type { EventType, Json, JsonObject, LoggedEvent } from "./event";
+import { dig, put } from "./read";
+
+/** Segment's own limit of a message, counted as JSON in UTF-8. */
+export const MESSAGE_MAX_BYTES = 32_768;
+/** Oldest event a public write key may send: offline queues are drained within it, histories are imported with a secret key. */
+export const EVENT_MAX_AGE_MS = 30 * DAY_MS;
+/** Longest id; Segment's ids are 36 characters, e-mail addresses used as ids at most 254. */
+export const ID_MAX_CHARS = 256;
+const NAME_MAX_CHARS = 256;
+/** Deepest nesting kept: plenty for properties, and safe for every recursion that follows. */
+const NESTING_MAX = 32;
+
+const TYPES: readonly EventType[] = ["page", "screen", "track", "identify", "group", "alias"];
+
+/** What of a message's `context` is kept: what rules and the time line read. Never an address. */
+const CONTEXT_KEPT = ["page", "campaign", "active", "locale", "timezone", "library"];
+
+export interface Reception {
+  /** The Worker's clock, ms. */
+  now: number;
+  /** The client's clock when it sent the body, ms; `null`: unknown, timestamps are taken as they are. */
+  sentAt: number | null;
+  /** Sent with a secret key: any past timestamp, and what it says of identity is proved. */
+  trusted: boolean;
+  /** Country of the client, where it is a browser. */
+  country?: string;
+  /** For messages without an id. */
+  newId: () => string;
+}
+
+/** An event and the lead key it belongs to. */
+export interface Received {
+  event: LoggedEvent;
+  /** `visitor:<anonymousId>`, or `user:<userId>` where there is no visitor. */
+  key: string;
+  /** The visitor, `null` for messages of a user without one. */
+  visitor: string | null;
+}
+
+/** Text that survives every store unchanged: no control characters, no lone surrogates. */
+function isClean(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) < 32) return false;
+  return text.isWellFormed();
+}
+
+const id = z
+  .union([z.string(), z.number().transform(String)], "must be a text")
+  .refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`)
+  .refine(isClean, "must not hold control characters or broken Unicode");
+const object = z.custom<JsonObject>(
+  (value) => value !== null && typeof value === "object" && !Array.isArray(value),
+  "must be an object",
+);
+const time = z.union([z.string(), z.number()], "must be an ISO 8601 time").transform((value, context) => {
+  const ms = typeof value === "number" ? value : Date.parse(value);
+  if (Number.isFinite(ms) && Number.isFinite(new Date(ms).getTime())) return Math.floor(ms);
+  context.addIssue({ code: "custom", message: 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"' });
+  return z.NEVER;
+});
+
+const messageSchema = z.object({
+  type: z.enum(TYPES, `must be one of ${TYPES.join(", ")}`),
+  messageId: id.nullish(),
+  anonymousId: id.nullish(),
+  userId: id.nullish(),
+  previousId: id.nullish(),
+  event: z.string("must be the event's name").min(1).max(NAME_MAX_CHARS).nullish(),
+  name: z.string().nullish(),
+  timestamp: time.nullish(),
+  originalTimestamp: time.nullish(),
+  sentAt: time.nullish(),
+  properties: object.nullish(),
+  traits: object.nullish(),
+  context: object.nullish(),
+});
+type Message = z.infer<typeof messageSchema>;
+
+/** A time of the client's clock, ms, from the `sentAt` of a body; `undefined` when it is none. */
+export function clientTime(value: unknown): number | undefined {
+  const parsed = time.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Reads one message; `index` is its place in the batch. */
+export function receive(raw: unknown, index: number, reception: Reception): Received | Rejection {
+  const messageId = readId(raw);
+  const reject = (code: string, detail: string): Rejection => ({ messageId, index, code, detail });
+  if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
+    return reject("invalid_message", "A message must be an object.");
+  }
+  if (tooDeep(raw, NESTING_MAX)) return reject("too_deep", `A message nests at most ${NESTING_MAX} deep.`);
+  const bytes = new TextEncoder().encode(JSON.stringify(raw)).byteLength;
+  if (bytes > MESSAGE_MAX_BYTES) {
+    return reject("too_large", `A message has at most ${MESSAGE_MAX_BYTES} bytes of JSON; this one has ${bytes}.`);
+  }
+  const parsed = messageSchema.safeParse(raw);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return reject("invalid_message", `${issue?.path.join(".") || "The message"} ${issue?.message ?? "is not valid"}.`);
+  }
+  const message = parsed.data;
+  if (message.type === "track" && !message.event) {
+    return reject("missing_event", 'A track message needs "event", the name of what happened.');
+  }
+  if (message.anonymousId == null && message.userId == null) {
+    return reject("missing_identity", 'A message needs "anonymousId" (the visitor) or "userId".');
+  }
+  const timestamp = correctedTime(message, reception);
+  if (!reception.trusted && timestamp < reception.now - EVENT_MAX_AGE_MS) {
+    return reject("too_old", "The timestamp is more than 30 days ago; import history with a secret key.");
+  }
+  return received(message, timestamp, reception);
+}
+
+function readId(raw: unknown): string | null {
+  const value = raw !== null && typeof raw === "object" && "messageId" in raw ? raw.messageId : null;
+  return typeof value === "string" ? value.slice(0, ID_MAX_CHARS) : null;
+}
+
+/** The event's time by the Worker's clock: the client's skew (as its `sentAt` shows) taken out, never in the future. */
+function correctedTime(message: Message, { now, sentAt }: Reception): number {
+  const stated = message.originalTimestamp ?? message.timestamp;
+  if (stated == null) return now;
+  const sent = message.sentAt ?? sentAt;
+  return Math.min(now, sent === null ? stated : stated + now - sent);
+}
+
+function received(message: Message, timestamp: number, reception: Reception): Received {
+  const { type } = message;
+  const visitor = message.anonymousId ?? null;
+  const event: LoggedEvent = {
+    messageId: message.messageId ?? reception.newId(),
+    type,
+    timestamp,
+    visitor: visitor ?? "",
+  };
+  if (type === "track" && message.event) event.event = message.event;
+  if (message.userId != null) event.userId = message.userId;
+  if (message.previousId != null) event.previousId = message.previousId;
+  if (message.properties) event.properties = message.properties;
+  // The RudderStack clients put the traits of an identify into its context.
+  const traits = message.traits ?? (type === "identify" ? dig(message.context ?? {}, "traits") : undefined);
+  if (traits && typeof traits === "object" && (type === "identify" || type === "group"))
+    event.traits = traits as JsonObject;
+  const context = keptContext(message.context ?? {});
+  if (context) event.context = context;
+  const country = countryOf(message, reception);
+  if (country) event.country = country;
+  if (reception.trusted) event.verified = true;
+  const key = visitor === null ? `user:${message.userId}` : `visitor:${visitor}`;
+  // What the fold sees now must be what a replay will read: JSON turns 1e400 into null, -0 into 0.
+  return { event: JSON.parse(JSON.stringify(event)) as LoggedEvent, key, visitor };
+}
+
+function keptContext(context: JsonObject): JsonObject | null {
+  const kept: JsonObject = {};
+  for (const key of CONTEXT_KEPT) if (Object.hasOwn(context, key)) put(kept, key, context[key] ?? null);
+  return Object.keys(kept).length > 0 ? kept : null;
+}
+
+function countryOf(message: Message, reception: Reception): string | undefined {
+  const stated = dig(message.context ?? {}, "location.country");
+  const country = typeof stated === "string" && stated.length <= 64 ? stated : reception.country;
+  return country?.length === 2 ? country.toUpperCase() : country;
+}
+
+function tooDeep(value: unknown, left: number): boolean {
+  if (value === null || typeof value !== "object") return false;
+  if (left === 0) return true;
+  return Object.values(value).some((inner) => tooDeep(inner as Json, left - 1));
+}

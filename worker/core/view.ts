@@ -1,0 +1,207 @@
+/**
+ * A lead seen at an instant, or over a stretch of time in which nothing happens to it: the values of its fields, its
+ * `while` rules, its scores. Over a stretch, whatever changes with time is a `Range`.
+ */
+import { type Field, judge, Range, type Value, type Verdict } from "./condition";
+import { worth, worthBetween } from "./decay";
+import type { LeadField } from "./fields";
+import { isFreeMail } from "./mail";
+import { dig } from "./read";
+import type { RuleSet } from "./rules";
+import type { State } from "./state";
+
+/** Unrounded scores; over a stretch the lowest and the highest. */
+export interface Scores {
+  low: number[];
+  high: number[];
+}
+
+export class View {
+  private verdicts: Verdict[] | null = null;
+  private sums: { raw: Scores; clamped: Scores } | null = null;
+
+  /** `from` and `to` in ms, neither before the lead's clock; equal for an instant. */
+  constructor(
+    readonly rules: RuleSet,
+    readonly state: State,
+    readonly from: number,
+    readonly to: number = from,
+  ) {}
+
+  /** Value of a lead's field. */
+  readonly read = (field: Field): Value => {
+    switch (field.root) {
+      case "traits":
+        return dig(this.state.traits, field.key);
+      case "since":
+        return this.age(this.state.since[field.index] ?? null);
+      case "counters":
+        return this.counter(field.index);
+      case "score":
+        return this.total();
+      case "scores":
+        return span(this.scores().low[field.index] ?? 0, this.scores().high[field.index] ?? 0);
+      default:
+        return this.plain(field.name as LeadField);
+    }
+  };
+
+  /** Whether each `while` rule holds, in the order of `rules.while`. */
+  whiles(): Verdict[] {
+    this.verdicts ??= this.rules.while.map((rule) => judge(rule.while, this.read));
+    return this.verdicts;
+  }
+
+  /** Scores by dimension, clamped. */
+  scores(): Scores {
+    return this.summed().clamped;
+  }
+
+  /** Scores by dimension before the clamps of the dimensions. */
+  rawScores(): Scores {
+    return this.summed().raw;
+  }
+
+  /** The score: the sum of the dimensions. */
+  total(): number | Range {
+    const { low, high } = this.scores();
+    return span(sum(low), sum(high));
+  }
+
+  /**
+   * Why the lead is disqualified: the first reason in document order; `null` where it is not. `undefined`: over the
+   * stretch it may be either.
+   */
+  disqualified(): string | null | undefined {
+    const on = this.rules.rules[this.state.disqualified ?? -1];
+    let maybe = false;
+    for (const [i, rule] of this.rules.while.entries()) {
+      if (on && on.index < rule.index) break;
+      if (rule.effect.kind !== "disqualify") continue;
+      const verdict = this.whiles()[i];
+      if (verdict === true) return rule.effect.reason;
+      if (verdict === null) maybe = true;
+    }
+    if (on?.effect.kind === "disqualify") return on.effect.reason;
+    return maybe ? undefined : null;
+  }
+
+  private summed(): { raw: Scores; clamped: Scores } {
+    if (this.sums) return this.sums;
+    const low = this.rules.dimensions.map(() => 0);
+    const high = [...low];
+    const add = (dimension: number, least: number, most: number) => {
+      low[dimension] = (low[dimension] ?? 0) + least;
+      high[dimension] = (high[dimension] ?? 0) + most;
+    };
+    for (const rule of this.rules.on) {
+      const pool = this.state.rules[rule.index]?.pool;
+      if (!pool) continue;
+      if (this.from === this.to) {
+        const points = worth(pool, rule.decay, this.from);
+        add(rule.dimension, points, points);
+      } else add(rule.dimension, ...worthBetween(pool, rule.decay, this.from, this.to));
+    }
+    for (const [i, rule] of this.rules.while.entries()) {
+      if (rule.effect.kind !== "points") continue;
+      const { points } = rule.effect;
+      const verdict = this.whiles()[i];
+      if (verdict === true) add(rule.dimension, points, points);
+      else if (verdict === null) add(rule.dimension, Math.min(0, points), Math.max(0, points));
+    }
+    const clamp = (values: number[]) =>
+      values.map((value, i) => {
+        const { min, max } = this.rules.dimensions[i] ?? { min: value, max: value };
+        return Math.min(max, Math.max(min, value));
+      });
+    this.sums = { raw: { low, high }, clamped: { low: clamp(low), high: clamp(high) } };
+    return this.sums;
+  }
+
+  private age(since: number | null): number | Range | undefined {
+    return since === null ? undefined : span(Math.max(0, this.from - since), Math.max(0, this.to - since));
+  }
+
+  private counter(index: number): number | Range {
+    const counter = this.rules.counters[index];
+    const known = this.state.counters[index];
+    if (!counter || !known) return 0;
+    if ("sum" in known) return counter.within === "visit" && known.visit !== this.state.visits ? 0 : known.sum;
+    const windowMs = typeof counter.within === "number" ? counter.within : Number.POSITIVE_INFINITY;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < known.times.length; i++) {
+      const at = known.times[i] ?? 0;
+      const value = known.values[i] ?? 0;
+      // An occurrence that leaves the window during the stretch may or may not count.
+      if (at > this.to - windowMs) {
+        low += value;
+        high += value;
+      } else if (at > this.from - windowMs) {
+        low += Math.min(0, value);
+        high += Math.max(0, value);
+      }
+    }
+    return span(low, high);
+  }
+
+  private plain(name: LeadField): Value {
+    const { state } = this;
+    switch (name) {
+      case "visits":
+      case "pageviews":
+      case "country":
+      case "status":
+      case "feedback":
+      case "verified":
+        return state[name];
+      case "daysActive":
+        return state.daysBefore + state.days.length;
+      case "inactive":
+        return this.age(state.active);
+      case "email":
+        return emailOf(state);
+      case "known":
+        return isKnown(state);
+      case "email.domain":
+        return emailDomain(state);
+      case "email.free": {
+        const domain = emailDomain(state);
+        return domain === undefined ? undefined : isFreeMail(domain);
+      }
+      case "source.channel":
+        return state.source?.channel;
+      case "source.referrer":
+        return state.source?.referrer;
+      case "source.campaign":
+        return state.source?.campaign;
+    }
+  }
+}
+
+function span(low: number, high: number): number | Range {
+  return low === high ? low : new Range(low, high);
+}
+
+export function sum(values: readonly number[]): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** The lead's e-mail address, its trait `email`. */
+export function emailOf(state: State): string | undefined {
+  const email = dig(state.traits, "email");
+  return typeof email === "string" && email !== "" ? email : undefined;
+}
+
+/** Whether somebody said who the lead is: it has a userId or an e-mail address. */
+export function isKnown(state: State): boolean {
+  return state.userIds.length > 0 || emailOf(state) !== undefined;
+}
+
+/** Domain of the lead's e-mail address, lower case. */
+function emailDomain(state: State): string | undefined {
+  const email = emailOf(state);
+  return email?.includes("@") ? email.slice(email.lastIndexOf("@") + 1).toLowerCase() : undefined;
+}
