@@ -18,3 +18,9 @@ export function durationMs(text: unknown): number | null {
   const ms = Number(parts[1]) * (UNIT_MS[parts[2] ?? ""] ?? 0);
   return ms > 0 && ms <= DURATION_MAX_MS ? ms : null;
 }
+
+/** A span of time in the rules' own notation, rounded down to the largest unit of which there are two or more. */
+export function durationText(ms: number): string {
+  const unit = (["w", "d", "h", "m"] as const).find((name) => ms >= 2 * (UNIT_MS[name] ?? 0)) ?? "s";
+  return `${Math.floor(ms / (UNIT_MS[unit] ?? 1))}${unit}`;
+}

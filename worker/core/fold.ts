@@ -144,6 +144,7 @@ function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Tr
     }
     if (fired && rule.effect.kind === "points") {
       const points = room(rules, state, rule.group, rule.effect.points, clock);
+      if (points !== 0) fired.gave++;
       fired.pool = award(fired.pool, rule.decay, event.timestamp, points, clock);
       awards.push({ rule, points });
     }
@@ -167,7 +168,15 @@ function count(state: State, counter: Counter, at: number, amount: number, clock
 
 /** The rule's state when the event makes it fire, its limit used up by one; else `null`. */
 function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): RuleState | null {
-  const mine = state.rules[rule.index] ?? { fired: 0, limited: 0, lastAt: null, saw: null, limit: null, pool: null };
+  const mine = state.rules[rule.index] ?? {
+    fired: 0,
+    gave: 0,
+    limited: 0,
+    lastAt: null,
+    saw: null,
+    limit: null,
+    pool: null,
+  };
   const read = (field: Field) => readEvent(field, event, state.traits);
   const saw = () => rule.leaves.map((leaf) => brief(read(leaf.field)));
   if (rule.where && judge(rule.where, read) !== true) {

@@ -105,3 +105,8 @@ export type RulesDocument = z.infer<typeof rulesSchema>;
 export type RuleDocument = z.infer<typeof ruleSchema>;
 export type CounterDocument = z.infer<typeof counterSchema>;
 export type DecayDocument = z.infer<typeof decay>;
+
+/** The JSON Schema (2020-12) of a document, for editors to complete from. */
+export function rulesJsonSchema(): object {
+  return z.toJSONSchema(rulesSchema, { io: "input" });
+}

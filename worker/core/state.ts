@@ -15,6 +15,8 @@ export interface LimitState {
 
 export interface RuleState {
   fired: number;
+  /** Firings that gave points: the others were cut to nothing by the group's cap. */
+  gave: number;
   /** Matches that a limit kept from firing. */
   limited: number;
   /** Time of the latest firing's event, ms. */

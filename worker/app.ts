@@ -1,0 +1,32 @@
+/** The whole route table. */
+import { Hono } from "hono";
+import { rulesJsonSchema } from "./core/schema";
+import { ping } from "./db/sites";
+import type { Deps } from "./deps";
+import type { Env } from "./env";
+import { Failure } from "./failure";
+import { problem } from "./http/errors";
+import { publicRoutes } from "./http/public";
+import { restRoutes } from "./http/rest";
+import { tagRoutes } from "./http/tag";
+
+export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE">): Hono {
+  const app = new Hono();
+  app.onError(problem);
+  app.route("/", tagRoutes);
+  app.route("/v1", publicRoutes(deps, env.KELVIN_ADMIN_KEY));
+  app.route("/v1", restRoutes(deps, env.KELVIN_ADMIN_KEY));
+  app.get("/rules.schema.json", (c) => c.json(rulesJsonSchema(), 200, { "Cache-Control": "public, max-age=600" }));
+  app.get("/healthz", async (c) => {
+    const reachable = await ping(deps.db);
+    return c.json(
+      { status: reachable ? "ok" : "unavailable", d1: reachable ? "reachable" : "unreachable" },
+      reachable ? 200 : 503,
+    );
+  });
+  app.notFound(async (c) => {
+    if (env.SITE && !c.req.path.startsWith("/v1/")) return await env.SITE.fetch(c.req.raw);
+    return problem(new Failure("not_found", `There is nothing at ${c.req.method} ${c.req.path}.`), c);
+  });
+  return app;
+}

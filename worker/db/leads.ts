@@ -1,0 +1,256 @@
+/**
+ * Leads in D1: found by key, written back in one atomic batch that carries the version it read. If anybody else wrote
+ * the lead in between, a CHECK refuses the whole batch, so nothing is ever half written or written over.
+ */
+import type { LoggedEvent } from "../core/event";
+import type { Crossing, Told } from "../core/play";
+import type { State } from "../core/state";
+
+/** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
+export interface Entry extends LoggedEvent {
+  receivedAt: number;
+}
+
+export interface Lead {
+  id: string;
+  siteId: string;
+  /** Counts writes; 0: not written yet. */
+  version: number;
+  rulesVersion: number;
+  state: State;
+  told: Told;
+  /** The latest events, after those in the log table. */
+  tail: Entry[];
+  /** How many events the log table holds. */
+  logged: number;
+  dueAt: number | null;
+  score: number;
+}
+
+/** A lead as it is stored; JSON still as text, so that holding many costs little and none is shared by mistake. */
+export interface LeadRow {
+  id: string;
+  site_id: string;
+  version: number;
+  rules_version: number;
+  state: string;
+  told: string;
+  tail: string;
+  logged: number;
+  due_at: number | null;
+  score: number;
+}
+
+const LEAD_COLUMNS =
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.tail, l.logged, l.due_at, l.score";
+
+/** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
+export const TAIL_MAX_EVENTS = 32;
+export const TAIL_MAX_CHARS = 32_768;
+
+export function readLead(row: LeadRow): Lead {
+  return {
+    id: row.id,
+    siteId: row.site_id,
+    version: row.version,
+    rulesVersion: row.rules_version,
+    state: JSON.parse(row.state),
+    told: JSON.parse(row.told),
+    tail: JSON.parse(row.tail),
+    logged: row.logged,
+    dueAt: row.due_at,
+    score: row.score,
+  };
+}
+
+/** The leads of a site that own the keys, by key. One round trip. */
+export async function findLeads(
+  db: D1Database,
+  siteId: string,
+  keys: readonly string[],
+): Promise<Map<string, LeadRow>> {
+  const { results } = await db
+    .prepare(
+      `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.id = i.lead_id
+       WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))`,
+    )
+    .bind(siteId, JSON.stringify(keys))
+    .all<LeadRow & { key: string }>();
+  return new Map(results.map(({ key, ...row }) => [key, row]));
+}
+
+export async function findLead(db: D1Database, siteId: string, id: string): Promise<LeadRow | null> {
+  return await db
+    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.id = ?1 AND l.site_id = ?2`)
+    .bind(id, siteId)
+    .first<LeadRow>();
+}
+
+/** Every event of a lead, in the order accepted. */
+export async function readLog(db: D1Database, lead: Lead): Promise<Entry[]> {
+  if (lead.logged === 0) return lead.tail;
+  const { results } = await db
+    .prepare("SELECT events FROM log WHERE lead_id = ?1 AND first < ?2 ORDER BY first")
+    .bind(lead.id, lead.logged)
+    .all<{ events: string }>();
+  return [...results.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail];
+}
+
+/** What is to become of one lead. */
+export interface LeadWrite {
+  before: LeadRow | null;
+  after: Lead;
+  known: boolean;
+  disqualified: boolean;
+  crossings: Crossing[];
+  /** Keys that become the lead's: `own` must be free, `claimed` are taken only where nobody has them. */
+  keys: { own: string[]; claimed: string[] };
+}
+
+/** Ids and leads are written together or not at all. Returns the rows as they now are. */
+export async function writeLeads(
+  db: D1Database,
+  siteId: string,
+  messageIds: readonly string[],
+  writes: readonly LeadWrite[],
+): Promise<LeadRow[]> {
+  const rows = writes.map(rowAfter);
+  const statements = [
+    ...(messageIds.length > 0
+      ? [
+          db
+            .prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
+            .bind(siteId, JSON.stringify(messageIds)),
+        ]
+      : []),
+    ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
+  ];
+  await db.batch(statements);
+  return rows;
+}
+
+/** Ids of those given that already counted. */
+export async function knownMessages(db: D1Database, siteId: string, ids: readonly string[]): Promise<Set<string>> {
+  const { results } = await db
+    .prepare("SELECT id FROM messages WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))")
+    .bind(siteId, JSON.stringify(ids))
+    .all<{ id: string }>();
+  return new Set(results.map(({ id }) => id));
+}
+
+function rowAfter({ after }: LeadWrite): LeadRow {
+  const tail = JSON.stringify(after.tail);
+  const flush = after.tail.length > 1 && (after.tail.length >= TAIL_MAX_EVENTS || tail.length >= TAIL_MAX_CHARS);
+  return {
+    id: after.id,
+    site_id: after.siteId,
+    version: after.version + 1,
+    rules_version: after.rulesVersion,
+    state: JSON.stringify(after.state),
+    told: JSON.stringify(after.told),
+    // The last event stays, for its receivedAt is where the next one's begins.
+    tail: flush ? JSON.stringify(after.tail.slice(-1)) : tail,
+    logged: flush ? after.logged + after.tail.length - 1 : after.logged,
+    due_at: after.dueAt,
+    score: after.score,
+  };
+}
+
+function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  const { before, after, crossings, keys } = write;
+  const statements = [upsert(db, write, row)];
+  for (const key of keys.own) {
+    statements.push(
+      db.prepare("INSERT INTO identities (site_id, key, lead_id) VALUES (?1, ?2, ?3)").bind(row.site_id, key, row.id),
+    );
+  }
+  for (const key of keys.claimed) {
+    statements.push(
+      db
+        .prepare("INSERT INTO identities (site_id, key, lead_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+        .bind(row.site_id, key, row.id),
+    );
+  }
+  if (row.logged > after.logged) {
+    statements.push(
+      db
+        .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
+        .bind(row.id, after.logged, JSON.stringify(after.tail.slice(0, -1))),
+    );
+  }
+  if (crossings.length > 0) {
+    // Numbered from the lead's version, so that two writes never use the same number for one instant.
+    const numbered = crossings.map((crossing, i) => ({
+      at: crossing.at,
+      n: (before?.version ?? 0) * 10_000 + i,
+      crossing,
+    }));
+    statements.push(
+      db
+        .prepare(
+          `INSERT INTO crossings (lead_id, at, n, crossing)
+           SELECT ?1, value ->> 'at', value ->> 'n', value -> 'crossing' FROM json_each(?2)`,
+        )
+        .bind(row.id, JSON.stringify(numbered)),
+    );
+  }
+  return statements;
+}
+
+/**
+ * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
+ * that is gone meets it in the insert. Indexed columns are named only where they change, for naming one costs a row.
+ */
+function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
+  const changed = [
+    ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
+    ...(before?.score === row.score ? [] : [", score = excluded.score"]),
+  ];
+  return db
+    .prepare(
+      `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
+                          disqualified, last_seen)
+       VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE id = ?1) THEN ?3 ELSE 0 END,
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+       ON CONFLICT (id) DO UPDATE SET
+         version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
+         rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
+         logged = excluded.logged, known = excluded.known, disqualified = excluded.disqualified,
+         last_seen = excluded.last_seen${changed.join("")}`,
+    )
+    .bind(
+      row.id,
+      row.site_id,
+      row.version,
+      row.rules_version,
+      row.state,
+      row.told,
+      row.tail,
+      row.logged,
+      row.due_at,
+      row.score,
+      known ? 1 : 0,
+      disqualified ? 1 : 0,
+      after.state.clock ?? 0,
+    );
+}
+
+/** Why a write was refused, where trying again can help. */
+export type Refusal = "duplicate" | "conflict" | "transient";
+
+/** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
+const TRANSIENT = [
+  "Network connection lost",
+  "storage caused object to be reset",
+  "reset because its code was updated",
+  "Cannot resolve D1 DB due to transient issue",
+  "D1 DB is overloaded",
+];
+
+/** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */
+export function refusalOf(error: unknown): Refusal | null {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.includes("messages.id")) return "duplicate";
+  if (text.includes("lead_conflict") || text.includes("identities.key")) return "conflict";
+  return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
+}

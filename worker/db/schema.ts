@@ -1,0 +1,69 @@
+/** The tables, for typed reads. The SQL of migrations/ is the truth; a test holds the two together. */
+import { integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+export const sites = sqliteTable("sites", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  writeKey: text("write_key").notNull(),
+  origins: text("origins", { mode: "json" }).$type<string[]>().notNull(),
+  identitySecret: text("identity_secret").notNull(),
+  respectGpc: integer("respect_gpc", { mode: "boolean" }).notNull(),
+  rulesVersion: integer("rules_version").notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const ruleVersions = sqliteTable(
+  "rule_versions",
+  {
+    siteId: text("site_id").notNull(),
+    version: integer("version").notNull(),
+    document: text("document").notNull(),
+    publishedAt: integer("published_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.siteId, table.version] })],
+);
+
+export const identities = sqliteTable(
+  "identities",
+  { siteId: text("site_id").notNull(), key: text("key").notNull(), leadId: text("lead_id").notNull() },
+  (table) => [primaryKey({ columns: [table.siteId, table.key] })],
+);
+
+export const leads = sqliteTable("leads", {
+  id: text("id").primaryKey(),
+  siteId: text("site_id").notNull(),
+  version: integer("version").notNull(),
+  rulesVersion: integer("rules_version").notNull(),
+  state: text("state").notNull(),
+  told: text("told").notNull(),
+  tail: text("tail").notNull(),
+  logged: integer("logged").notNull(),
+  dueAt: integer("due_at"),
+  score: real("score").notNull(),
+  known: integer("known", { mode: "boolean" }).notNull(),
+  disqualified: integer("disqualified", { mode: "boolean" }).notNull(),
+  lastSeen: integer("last_seen").notNull(),
+});
+
+export const messages = sqliteTable(
+  "messages",
+  { siteId: text("site_id").notNull(), id: text("id").notNull() },
+  (table) => [primaryKey({ columns: [table.siteId, table.id] })],
+);
+
+export const log = sqliteTable(
+  "log",
+  { leadId: text("lead_id").notNull(), first: integer("first").notNull(), events: text("events").notNull() },
+  (table) => [primaryKey({ columns: [table.leadId, table.first] })],
+);
+
+export const crossings = sqliteTable(
+  "crossings",
+  {
+    leadId: text("lead_id").notNull(),
+    at: integer("at").notNull(),
+    n: integer("n").notNull(),
+    crossing: text("crossing").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.leadId, table.at, table.n] })],
+);

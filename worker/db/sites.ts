@@ -1,0 +1,142 @@
+/** Sites and their rules. Held in the isolate for a short while, so that a warm beacon reads neither. */
+import { and, eq, or, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { compileRules, type RuleSet } from "../core/rules";
+import { ruleVersions, sites } from "./schema";
+
+export interface Site {
+  id: string;
+  name: string;
+  writeKey: string;
+  origins: string[];
+  identitySecret: string;
+  respectGpc: boolean;
+  rulesVersion: number;
+  createdAt: number;
+}
+
+/** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
+export const SITE_MAX_AGE_MS = 30_000;
+/** Most sites, and most unknown keys, that an isolate holds. */
+const SITES_MAX = 500;
+
+export interface SiteRules extends Site {
+  rules: RuleSet;
+}
+
+/** Sites by id or write key, with their rules compiled; unknown keys are remembered as such. */
+export class SiteStore {
+  private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
+
+  constructor(
+    private readonly clock: () => number,
+    private readonly db: () => D1Database,
+  ) {}
+
+  /** The site that an id or a write key names. */
+  async find(name: string): Promise<SiteRules | null> {
+    const known = this.held.get(name);
+    if (known && known.until > this.clock()) return known.site;
+    const site = await this.load(name);
+    if (this.held.size >= SITES_MAX) this.held.clear();
+    this.held.set(name, { site, until: this.clock() + SITE_MAX_AGE_MS });
+    return site;
+  }
+
+  /** Makes the next `find` read again, after a change. */
+  forget(): void {
+    this.held.clear();
+  }
+
+  private async load(name: string): Promise<SiteRules | null> {
+    const found = await drizzle(this.db())
+      .select({ site: sites, document: ruleVersions.document })
+      .from(sites)
+      .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
+      .where(or(eq(sites.id, name), eq(sites.writeKey, name)))
+      .get();
+    return found ? { ...found.site, rules: compiled(found.document) } : null;
+  }
+}
+
+/** Rules that were published, and so once passed validation. */
+export function compiled(document: string): RuleSet {
+  const result = compileRules(JSON.parse(document));
+  if ("rules" in result) return result.rules;
+  throw new Error(`published rules do not compile: ${JSON.stringify(result.errors)}`);
+}
+
+export async function listSites(db: D1Database): Promise<Site[]> {
+  return await drizzle(db).select().from(sites).orderBy(sites.createdAt).all();
+}
+
+/** Makes a site with its first rules; `false` when its write key is taken. */
+export async function insertSite(db: D1Database, site: Site, document: string): Promise<boolean> {
+  const d1 = drizzle(db);
+  try {
+    await d1.batch([
+      d1.insert(sites).values(site),
+      d1
+        .insert(ruleVersions)
+        .values({ siteId: site.id, version: site.rulesVersion, document, publishedAt: site.createdAt }),
+    ]);
+    return true;
+  } catch (error) {
+    if (String(error).includes("sites.write_key") || String((error as Error).cause).includes("sites.write_key"))
+      return false;
+    throw error;
+  }
+}
+
+export async function updateSite(
+  db: D1Database,
+  id: string,
+  changes: Partial<Pick<Site, "name" | "origins" | "respectGpc">>,
+): Promise<void> {
+  if (Object.keys(changes).length > 0) await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
+}
+
+export async function readRules(db: D1Database, siteId: string): Promise<{ version: number; document: string } | null> {
+  const found = await drizzle(db)
+    .select({ version: ruleVersions.version, document: ruleVersions.document })
+    .from(ruleVersions)
+    .innerJoin(sites, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
+    .where(eq(sites.id, siteId))
+    .get();
+  return found ?? null;
+}
+
+/** Publishes a document as the version after `version`; `false` when another was published in between. */
+export async function insertRules(
+  db: D1Database,
+  siteId: string,
+  version: number,
+  document: string,
+  publishedAt: number,
+): Promise<boolean> {
+  const d1 = drizzle(db);
+  try {
+    await d1.batch([
+      d1
+        .update(sites)
+        .set({ rulesVersion: sql`CASE WHEN ${sites.rulesVersion} = ${version} THEN ${version + 1} ELSE 0 END` })
+        .where(eq(sites.id, siteId)),
+      d1.insert(ruleVersions).values({ siteId, version: version + 1, document, publishedAt }),
+    ]);
+    return true;
+  } catch (error) {
+    if (String(error).includes("rules_conflict")) return false;
+    throw error;
+  }
+}
+
+/** Whether the database answers. */
+export async function ping(db: D1Database): Promise<boolean> {
+  return await db
+    .prepare("SELECT 1 FROM sites LIMIT 1")
+    .run()
+    .then(
+      () => true,
+      () => false,
+    );
+}

@@ -1,0 +1,8 @@
+/** Bindings and variables, as wrangler.toml and the secrets give them. */
+export interface Env {
+  DB: D1Database;
+  /** Opens everything; a secret. */
+  KELVIN_ADMIN_KEY: string;
+  /** What answers the paths that are not Kelvin's, where Kelvin runs on a site's own host. */
+  SITE?: Fetcher;
+}

@@ -1,0 +1,25 @@
+/** Expected failures: what went wrong, in a closed set of codes that http/errors.ts puts on the wire. */
+import type { Problem } from "./core/problems";
+
+export type FailureCode =
+  | "invalid_json"
+  | "invalid_request"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "stale"
+  | "too_large"
+  | "invalid_rules"
+  | "busy";
+
+export class Failure extends Error {
+  constructor(
+    readonly code: FailureCode,
+    /** For people: what is wrong and what would be right. */
+    readonly detail: string,
+    readonly errors?: Problem[],
+  ) {
+    super(detail);
+  }
+}

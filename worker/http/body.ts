@@ -1,0 +1,57 @@
+/** Bodies: read within bounds, inflated where they are gzip, parsed as JSON whatever their content type says. */
+import { Failure } from "../failure";
+
+/** Largest body after inflating: Segment's own limit of a batch. */
+export const BODY_MAX_BYTES = 500_000;
+
+const tooLarge = () => new Failure("too_large", `A body has at most ${BODY_MAX_BYTES} bytes, after inflating.`);
+
+/** The JSON of a request's body. Throws `too_large` and `invalid_json`. */
+export async function readJson(request: Request): Promise<unknown> {
+  if (Number(request.headers.get("Content-Length") ?? 0) > BODY_MAX_BYTES) throw tooLarge();
+  const sent = await readAll(request.body);
+  const bytes = isGzip(sent) ? await inflate(sent) : sent;
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch {
+    throw new Failure("invalid_json", "The body must be one JSON document in UTF-8, plain or gzip.");
+  }
+}
+
+/** The JSON object of a request's body. */
+export async function readObject(request: Request): Promise<Record<string, unknown>> {
+  const body = await readJson(request);
+  if (body !== null && typeof body === "object" && !Array.isArray(body)) return body as Record<string, unknown>;
+  throw new Failure("invalid_request", "The body must be a JSON object.");
+}
+
+/** Told by its first bytes: clients say so in Content-Encoding, in Content-Type or nowhere. JSON never begins so. */
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readAll(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure("invalid_json", "The body begins like gzip but cannot be inflated.");
+  }
+}
+
+async function readAll(stream: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream ?? []) {
+    size += chunk.byteLength;
+    if (size > BODY_MAX_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}

@@ -1,0 +1,47 @@
+/** Failures on the wire: RFC 9457 problem documents, one mapping for all routes. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { Failure, type FailureCode } from "../failure";
+
+const ON_THE_WIRE: Record<FailureCode, { status: ContentfulStatusCode; title: string }> = {
+  invalid_json: { status: 400, title: "The body is not readable JSON" },
+  invalid_request: { status: 400, title: "The request is not valid" },
+  unauthorized: { status: 401, title: "The key is missing or wrong" },
+  forbidden: { status: 403, title: "Not allowed" },
+  not_found: { status: 404, title: "Not found" },
+  conflict: { status: 409, title: "It exists already" },
+  stale: { status: 412, title: "It has changed since you read it" },
+  too_large: { status: 413, title: "The request is too large" },
+  invalid_rules: { status: 422, title: "The rules are not valid" },
+  busy: { status: 503, title: "Busy, try again" },
+};
+
+/** Seconds after which a client may try again when the database was busy. */
+const RETRY_AFTER_S = 2;
+
+/** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
+export function problem(error: unknown, c: Context): Response {
+  if (!(error instanceof Failure)) {
+    // Of a database error only the cause is logged: the message of a query holds its parameters.
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
+    const detail = "Something broke on our side; it has been logged. Nothing was counted.";
+    return document(c, "internal_error", 500, "Internal error", detail);
+  }
+  const { status, title } = ON_THE_WIRE[error.code];
+  if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="kelvin"');
+  if (status === 503) c.header("Retry-After", String(RETRY_AFTER_S));
+  return document(c, error.code, status, title, error.detail, error.errors ? { errors: error.errors } : {});
+}
+
+function document(
+  c: Context,
+  code: string,
+  status: ContentfulStatusCode,
+  title: string,
+  detail: string,
+  more: Record<string, unknown> = {},
+): Response {
+  const body = { type: `/docs/errors#${code}`, title, status, detail, ...more };
+  return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json" });
+}

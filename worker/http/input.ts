@@ -1,0 +1,53 @@
+/** Reading parameters and bodies of the marketers' API: checked by a schema, refused with what would be right. */
+import { z } from "zod";
+import { escapePointer } from "../core/condition";
+import { Failure } from "../failure";
+
+/** Longest page of a list. */
+const LIMIT_MAX = 200;
+const LIMIT_DEFAULT = 50;
+
+export const limit = z
+  .string()
+  .regex(/^\d{1,9}$/, `must be a number from 1 to ${LIMIT_MAX}`)
+  .transform(Number)
+  .pipe(z.number().min(1, "must be at least 1").max(LIMIT_MAX, `must be at most ${LIMIT_MAX}`))
+  .default(LIMIT_DEFAULT);
+
+export const flag = z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
+
+/** A time, in ms. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"' })
+  .transform((text) => Date.parse(text));
+
+/** The value, if the schema takes it; throws `invalid_request` with everything wrong. */
+export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.flatMap((issue) => {
+    const at = `#${issue.path.map((step) => `/${escapePointer(String(step))}`).join("")}`;
+    if (issue.code !== "unrecognized_keys") return [{ pointer: at, detail: issue.message }];
+    return issue.keys.map((key) => ({ pointer: `${at}/${escapePointer(key)}`, detail: `unknown: "${key}"` }));
+  });
+  const [first] = errors;
+  throw new Failure(
+    "invalid_request",
+    first ? `${first.pointer.slice(2) || "The body"}: ${first.detail}.` : "Not valid.",
+    errors,
+  );
+}
+
+/** A cursor is opaque to the caller, and plain to us. */
+export function encodeCursor(position: object): string {
+  return btoa(JSON.stringify(position)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>): T | null {
+  if (cursor === undefined) return null;
+  try {
+    return schema.parse(JSON.parse(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))));
+  } catch {
+    throw new Failure("invalid_request", "cursor must be a nextCursor of the same list.");
+  }
+}

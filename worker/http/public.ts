@@ -1,0 +1,173 @@
+/** The public calls: Segment's HTTP API for events, the pixel, and who a visitor is to the page. */
+import { type Context, Hono } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { cors } from "hono/cors";
+import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
+import type { EventType, JsonObject } from "../core/event";
+import { clientTime, type Received, receive } from "../core/message";
+import type { Deps } from "../deps";
+import { Failure } from "../failure";
+import { ingest } from "../ingest";
+import { type Answer, answerFor } from "../visitor";
+import { requireSender, type Sender } from "./access";
+import { readObject } from "./body";
+
+/** Most messages in a body sent with a secret key. */
+const TRUSTED_MAX_MESSAGES = 1_000;
+/** Life of the visitor's cookie, seconds: browsers keep none for longer than 400 days. */
+const COOKIE_MAX_AGE_S = 400 * 86_400;
+export const COOKIE = "kelvin";
+/** How long a browser may remember a preflight's answer, seconds; browsers cap it at two hours. */
+const PREFLIGHT_MAX_AGE_S = 7_200;
+
+const TYPES: readonly EventType[] = ["track", "page", "screen", "identify", "group", "alias"];
+
+/** The smallest transparent GIF there is. */
+const GIF = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (c) => c.charCodeAt(0));
+
+const OPTED_OUT: WireReply = { success: true, temperature: "cold", optedOut: true };
+
+export function publicRoutes(deps: Deps, adminKey: string): Hono {
+  const app = new Hono();
+  // Any origin may ask; whether its events count is decided by the write key's site. Cookies go along, so never "*".
+  const open = cors({
+    origin: (origin) => origin,
+    credentials: true,
+    allowMethods: ["GET", "POST"],
+    maxAge: PREFLIGHT_MAX_AGE_S,
+  });
+  for (const path of ["batch", ...TYPES, "pixel.gif", "me"]) app.use(`/${path}`, open);
+  app.post("/batch", async (c) => {
+    const body = await readObject(c.req.raw);
+    if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
+    return await accept(c, deps, adminKey, body, body.batch);
+  });
+  for (const type of TYPES) {
+    app.post(`/${type}`, async (c) => {
+      const body = await readObject(c.req.raw);
+      return await accept(c, deps, adminKey, body, [{ ...body, type }]);
+    });
+  }
+  app.get("/pixel.gif", async (c) => {
+    // A page must never show a broken image, whatever is wrong with the call.
+    await pixel(c, deps, adminKey).catch((error) => {
+      if (!(error instanceof Failure))
+        console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
+    });
+    return c.body(GIF, 200, { "Content-Type": "image/gif", "Cache-Control": "no-store, max-age=0" });
+  });
+  app.get("/me", async (c) => {
+    const sender = await requireSender(deps, adminKey, c.req.raw, undefined);
+    c.header("Cache-Control", "no-store");
+    if (optedOut(c, sender)) return c.json(OPTED_OUT);
+    const visitor = c.req.query("anonymousId") ?? getCookie(c, COOKIE);
+    if (!visitor) throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId=.");
+    return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, `visitor:${visitor}`)) });
+  });
+  return app;
+}
+
+function optedOut(c: Context, { site, trusted }: Sender): boolean {
+  return !trusted && site.respectGpc && c.req.header("Sec-GPC") === "1";
+}
+
+async function accept(c: Context, deps: Deps, adminKey: string, body: JsonBody, batch: unknown[]): Promise<Response> {
+  const sender = await requireSender(deps, adminKey, c.req.raw, body.writeKey);
+  const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
+  if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
+  if (optedOut(c, sender)) return c.json(OPTED_OUT);
+  if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
+  const { events, rejected } = readBatch(c, deps, sender, body, batch);
+  const answer = events.length > 0 ? await ingest(deps, sender.site, events) : null;
+  return c.json(reply(c, events, answer, rejected));
+}
+
+type JsonBody = Record<string, unknown>;
+
+function readBatch(
+  c: Context,
+  deps: Deps,
+  { trusted }: Sender,
+  body: JsonBody,
+  batch: unknown[],
+): { events: Received[]; rejected: Rejection[] } {
+  const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
+  if (sentAt === undefined) throw new Failure("invalid_request", '"sentAt" must be an ISO 8601 time.');
+  const country = isBrowser(c) ? c.req.raw.cf?.country : undefined;
+  const reception = {
+    now: deps.clock(),
+    sentAt,
+    trusted,
+    newId: deps.newId,
+    ...(typeof country === "string" ? { country } : {}),
+  };
+  const kept = body.visitor === "new" ? getCookie(c, COOKIE) : undefined;
+  const events: Received[] = [];
+  const rejected: Rejection[] = [];
+  for (const [index, message] of batch.entries()) {
+    const received = receive(asVisitor(inContext(message, body.context), kept), index, reception);
+    if ("event" in received) events.push(received);
+    else rejected.push(received);
+  }
+  return { events, rejected };
+}
+
+/** Page scripts send an Origin; servers do not, and where a server stands says nothing of the visitor. */
+function isBrowser(c: Context): boolean {
+  return c.req.header("Origin") !== undefined;
+}
+
+/** A batch's own context holds for each of its messages. */
+function inContext(message: unknown, context: unknown): unknown {
+  if (!isObject(message) || !isObject(context)) return message;
+  return { ...message, context: isObject(message.context) ? { ...context, ...message.context } : context };
+}
+
+/** The browser's storage was empty, but its cookie still knows the visitor. */
+function asVisitor(message: unknown, visitor: string | undefined): unknown {
+  return isObject(message) && visitor !== undefined ? { ...message, anonymousId: visitor } : message;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function reply(c: Context, events: Received[], answer: Answer | null, rejected: Rejection[]): WireReply {
+  const visitor = events.at(-1)?.visitor ?? null;
+  if (!answer) return { success: true, rejected };
+  if (visitor !== null) rememberVisitor(c, visitor);
+  return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
+}
+
+/** Keeps the visitor's id in a cookie, where a browser would send it back: on the site's own host or beside it. */
+function rememberVisitor(c: Context, visitor: string): void {
+  const from = c.req.header("Sec-Fetch-Site");
+  if (from !== "same-origin" && from !== "same-site") return;
+  if (getCookie(c, COOKIE) === visitor) return;
+  setCookie(c, COOKIE, visitor, {
+    path: "/",
+    httpOnly: true,
+    sameSite: "Lax",
+    secure: new URL(c.req.url).protocol === "https:",
+    maxAge: COOKIE_MAX_AGE_S,
+  });
+}
+
+async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
+  const query = c.req.query();
+  const sender = await requireSender(deps, adminKey, c.req.raw, query.writeKey);
+  if (optedOut(c, sender)) return;
+  const { event: name, path, writeKey: _, anonymousId = getCookie(c, COOKIE), messageId, ...properties } = query;
+  const message = {
+    type: name === "page" ? "page" : "track",
+    ...(name === "page" ? {} : { event: name }),
+    messageId: messageId ?? deps.newId(),
+    anonymousId: anonymousId ?? deps.newId(),
+    properties: { ...properties, ...(path === undefined ? {} : { path }) },
+  };
+  const { events } = readBatch(c, deps, sender, {}, [message]);
+  const visitor = events[0]?.visitor;
+  if (!visitor) return;
+  await ingest(deps, sender.site, events);
+  rememberVisitor(c, visitor);
+}

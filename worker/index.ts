@@ -1,0 +1,25 @@
+/** Entry points of the Worker. */
+import { createApp } from "./app";
+import { createDeps, type Deps } from "./deps";
+import type { Env } from "./env";
+
+let held: { deps: Deps; app: ReturnType<typeof createApp>; env: Env } | null = null;
+
+/** What the isolate holds: made with the first request, and anew where the bindings are others. */
+function kelvin(env: Env) {
+  if (held?.env !== env) {
+    const deps = createDeps(
+      () => env.DB,
+      () => Date.now(),
+      () => crypto.randomUUID().replaceAll("-", ""),
+    );
+    held = { deps, app: createApp(deps, env), env };
+  }
+  return held;
+}
+
+export default {
+  fetch(request, env, context) {
+    return kelvin(env).app.fetch(request, env, context);
+  },
+} satisfies ExportedHandler<Env>;
