@@ -17,8 +17,16 @@ CREATE TABLE rule_versions (
   version INTEGER NOT NULL,
   document TEXT NOT NULL,             -- JSON, immutable
   published_at INTEGER NOT NULL,
+  notify INTEGER NOT NULL,            -- whether levels crossed because of it are announced
+  -- How far the background run has brought the leads of the site under this version:
+  leads INTEGER NOT NULL,             -- leads there were at publishing
+  refolded INTEGER NOT NULL,          -- leads looked at so far
+  cursor TEXT NOT NULL,               -- id of the last one
+  finished_at INTEGER,                -- NULL: not yet
   PRIMARY KEY (site_id, version)
 ) WITHOUT ROWID;
+
+CREATE INDEX rule_versions_unfinished ON rule_versions (site_id) WHERE finished_at IS NULL;
 
 -- Which lead a key belongs to: 'visitor:<anonymousId>', 'user:<userId>', 'email:<address in lower case>'.
 CREATE TABLE identities (
@@ -29,8 +37,8 @@ CREATE TABLE identities (
 ) WITHOUT ROWID;
 
 CREATE TABLE leads (
-  id TEXT PRIMARY KEY NOT NULL,
   site_id TEXT NOT NULL,
+  id TEXT NOT NULL,
   version INTEGER NOT NULL CONSTRAINT lead_conflict CHECK (version > 0), -- a write that read another version is refused
   rules_version INTEGER NOT NULL,
   state TEXT NOT NULL,                -- JSON: what the fold keeps, under rules_version
@@ -41,7 +49,8 @@ CREATE TABLE leads (
   score REAL NOT NULL,                -- unrounded, as of its last change; orders lists
   known INTEGER NOT NULL,
   disqualified INTEGER NOT NULL,
-  last_seen INTEGER NOT NULL
+  last_seen INTEGER NOT NULL,
+  PRIMARY KEY (site_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX leads_by_score ON leads (site_id, score DESC, id);
 CREATE INDEX leads_due ON leads (due_at) WHERE due_at IS NOT NULL;

@@ -1,13 +1,14 @@
 /** The whole route table. */
 import { Hono } from "hono";
-import { rulesJsonSchema } from "./core/schema";
 import { ping } from "./db/sites";
 import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
 import { problem } from "./http/errors";
+import { leadRoutes } from "./http/leads";
 import { publicRoutes } from "./http/public";
-import { restRoutes } from "./http/rest";
+import { rulesRoutes, schemaRoutes } from "./http/rules";
+import { siteRoutes } from "./http/sites";
 import { tagRoutes } from "./http/tag";
 
 export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE">): Hono {
@@ -15,8 +16,11 @@ export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE"
   app.onError(problem);
   app.route("/", tagRoutes);
   app.route("/v1", publicRoutes(deps, env.KELVIN_ADMIN_KEY));
-  app.route("/v1", restRoutes(deps, env.KELVIN_ADMIN_KEY));
-  app.get("/rules.schema.json", (c) => c.json(rulesJsonSchema(), 200, { "Cache-Control": "public, max-age=600" }));
+  const api = { deps, adminKey: env.KELVIN_ADMIN_KEY };
+  app.route("/v1", leadRoutes(api));
+  app.route("/v1", rulesRoutes(api));
+  app.route("/v1", siteRoutes(api));
+  app.route("/", schemaRoutes);
   app.get("/healthz", async (c) => {
     const reachable = await ping(deps.db);
     return c.json(

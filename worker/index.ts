@@ -2,6 +2,8 @@
 import { createApp } from "./app";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
+import { refoldAll } from "./refold";
+import { sweep } from "./sweep";
 
 let held: { deps: Deps; app: ReturnType<typeof createApp>; env: Env } | null = null;
 
@@ -21,5 +23,10 @@ function kelvin(env: Env) {
 export default {
   fetch(request, env, context) {
     return kelvin(env).app.fetch(request, env, context);
+  },
+  async scheduled(_controller, env) {
+    const { deps } = kelvin(env);
+    await sweep(deps);
+    await refoldAll(deps);
   },
 } satisfies ExportedHandler<Env>;

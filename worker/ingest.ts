@@ -3,14 +3,13 @@
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
 import type { Received } from "./core/message";
-import { type Crossing, NOTHING_TOLD, play } from "./core/play";
+import { NOTHING_TOLD, play } from "./core/play";
 import { emptyState } from "./core/state";
-import { isKnown, View } from "./core/view";
 import { findLeads, knownMessages, type Lead, type LeadRow, type LeadWrite, refusalOf, writeLeads } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
-import { type Answer, answer, current, settle } from "./lead";
+import { type Answer, answer, type Current, current, leadWrite, settle } from "./lead";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -57,32 +56,27 @@ function withoutRepeats(received: readonly Received[]): Received[] {
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
 
+/** A lead with what is to happen to it, folded but not written. */
+interface Draft extends Current {
+  before: LeadRow | null;
+  news: Received[];
+  keys: LeadWrite["keys"];
+}
+
 interface Plan {
+  /** Message ids that are new, as far as is known. */
   ids: string[];
   writes: LeadWrite[];
-  /** The lead of every key asked about, as it will be. */
-  owners: Map<string, Lead>;
+  /** The drafts by the keys asked about. */
+  owners: Map<string, Draft>;
 }
 
 /** Reads what is needed and folds; nothing is written. */
 async function prepare(deps: Deps, site: SiteRules, keys: string[], events: readonly Received[]): Promise<Plan> {
   const now = deps.clock();
-  const rows = await rowsOf(deps, site.id, keys);
-  const drafts = new Map<string, Draft>();
-  const owners = new Map<string, Draft>();
-  for (const [key, row] of rows) {
-    const draft = drafts.get(row.id) ?? {
-      before: row,
-      ...(await current(deps.db, site, row, now)),
-      news: [],
-      keys: { own: [], claimed: [] },
-    };
-    drafts.set(row.id, draft);
-    owners.set(key, draft);
-  }
+  const owners = await openDrafts(deps, site, keys, now);
   for (const received of events) {
     const draft = owners.get(received.key) ?? newDraft(deps, site, received.key);
-    drafts.set(draft.lead.id, draft);
     owners.set(received.key, draft);
     if (draft.lead.tail.some(({ messageId }) => messageId === received.event.messageId)) continue;
     draft.news.push(received);
@@ -92,20 +86,31 @@ async function prepare(deps: Deps, site: SiteRules, keys: string[], events: read
       draft.keys.claimed.push(key);
     }
   }
-  const changed = [...drafts.values()].filter(({ news, crossings }) => news.length > 0 || crossings.length > 0);
+  const changed = [...new Set(owners.values())].filter(
+    ({ news, crossings }) => news.length > 0 || crossings.length > 0,
+  );
   return {
     ids: changed.flatMap(({ news }) => news.map(({ event }) => event.messageId)),
-    writes: changed.map((draft) => fold(site, draft, now)),
-    owners: new Map([...owners].map(([key, draft]) => [key, draft.lead])),
+    writes: changed.map((draft) => fold(draft, now)),
+    // A claimed key may be another lead's already: only what was asked for is known to be so.
+    owners: new Map([...owners].filter(([key]) => keys.includes(key))),
   };
 }
 
-interface Draft {
-  before: LeadRow | null;
-  lead: Lead;
-  crossings: Crossing[];
-  news: Received[];
-  keys: LeadWrite["keys"];
+async function openDrafts(deps: Deps, site: SiteRules, keys: string[], now: number): Promise<Map<string, Draft>> {
+  const drafts = new Map<string, Draft>();
+  const owners = new Map<string, Draft>();
+  for (const [key, row] of await rowsOf(deps, site.id, keys)) {
+    const draft = drafts.get(row.id) ?? {
+      ...(await current(deps, site, row, now)),
+      before: row,
+      news: [],
+      keys: { own: [], claimed: [] },
+    };
+    drafts.set(row.id, draft);
+    owners.set(key, draft);
+  }
+  return owners;
 }
 
 function newDraft(deps: Deps, site: SiteRules, key: string): Draft {
@@ -121,7 +126,7 @@ function newDraft(deps: Deps, site: SiteRules, key: string): Draft {
     dueAt: null,
     score: 0,
   };
-  return { before: null, lead, crossings: [], news: [], keys: { own: [key], claimed: [] } };
+  return { site, lead, crossings: [], before: null, news: [], keys: { own: [key], claimed: [] } };
 }
 
 /** Keys under which a lead can be found from now on, because of what this event says of it. */
@@ -132,23 +137,14 @@ function claimedKeys({ event, key }: Received): string[] {
   return keys.filter((other) => other !== key);
 }
 
-function fold(site: SiteRules, draft: Draft, now: number): LeadWrite {
-  const { lead } = draft;
+function fold({ site, lead, before, news, keys, crossings }: Draft, now: number): LeadWrite {
   const receivedAt = Math.max(now, lead.tail.at(-1)?.receivedAt ?? 0);
-  const events = draft.news.map(({ event }) => ({ ...event, receivedAt }));
-  const { crossings, told } = play(site.rules, lead.state, events, lead.told, site.rulesVersion);
-  lead.told = told;
+  const events = news.map(({ event }) => ({ ...event, receivedAt }));
+  const played = play(site.rules, lead.state, events, lead.told, site.rulesVersion);
+  lead.told = played.told;
   lead.tail = [...lead.tail, ...events];
   settle(site, lead);
-  const { state } = lead;
-  return {
-    before: draft.before,
-    after: lead,
-    known: isKnown(state),
-    disqualified: new View(site.rules, state, state.clock ?? now).disqualified() !== null,
-    crossings: [...draft.crossings, ...crossings],
-    keys: draft.keys,
-  };
+  return { ...leadWrite(site, before, lead, [...crossings, ...played.crossings]), keys };
 }
 
 async function rowsOf(deps: Deps, siteId: string, keys: string[]): Promise<Map<string, LeadRow>> {
@@ -165,11 +161,11 @@ async function rowsOf(deps: Deps, siteId: string, keys: string[]): Promise<Map<s
 async function commit(deps: Deps, site: SiteRules, plan: Plan, received: readonly Received[]): Promise<Answer> {
   if (plan.writes.length > 0) {
     const rows = await writeLeads(deps.db, site.id, plan.ids, plan.writes);
-    for (const [key, lead] of plan.owners) {
+    for (const [key, { lead }] of plan.owners) {
       const row = rows.find(({ id }) => id === lead.id);
       if (row) deps.leads.set(key, row);
     }
   }
-  const key = received.at(-1)?.key ?? "";
-  return answer(site, plan.owners.get(key)?.state ?? null, deps.clock());
+  const owner = plan.owners.get(received.at(-1)?.key ?? "");
+  return answer(owner?.site ?? site, owner?.lead.state ?? null, deps.clock());
 }

@@ -1,28 +1,55 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
 import { levelNames, levelsNow, nextChange } from "./core/levels";
-import type { Crossing } from "./core/play";
-import { replay, Teller } from "./core/play";
+import { type Crossing, replay, Teller } from "./core/play";
 import { emptyState, type State } from "./core/state";
-import { sum, View } from "./core/view";
-import { type Lead, type LeadRow, readLead, readLog } from "./db/leads";
+import { isKnown, sum, View } from "./core/view";
+import { type Lead, type LeadRow, type LeadWrite, readLead, readLog } from "./db/leads";
 import type { SiteRules } from "./db/sites";
+import type { Deps } from "./deps";
 
-/** The lead of a row, its state under the site's rules; crossings that the change of rules caused. */
-export async function current(
-  db: D1Database,
-  site: SiteRules,
-  row: LeadRow,
-  now: number,
-): Promise<{ lead: Lead; crossings: Crossing[] }> {
+/** A lead under the rules in force, and crossings on the way there that are not written yet. */
+export interface Current {
+  site: SiteRules;
+  lead: Lead;
+  crossings: Crossing[];
+}
+
+/** The lead of a row, folded anew where the rules have changed since it was written. */
+export async function current(deps: Deps, site: SiteRules, row: LeadRow, now: number): Promise<Current> {
   const lead = readLead(row);
-  if (lead.rulesVersion === site.rulesVersion) return { lead, crossings: [] };
-  lead.state = replay(site.rules, await readLog(db, lead));
+  if (lead.rulesVersion === site.rulesVersion) return { site, lead, crossings: [] };
+  if (lead.rulesVersion > site.rulesVersion) {
+    // Somebody else published and we still hold the rules before: never fold a lead back.
+    deps.sites.forget();
+    const fresh = await deps.sites.find(site.id);
+    if (fresh && fresh.rulesVersion > site.rulesVersion) return await current(deps, fresh, row, now);
+  }
+  return await refolded(deps, site, lead, now);
+}
+
+async function refolded(deps: Deps, site: SiteRules, lead: Lead, now: number): Promise<Current> {
+  const since = Math.min(now, site.rulesSince);
+  const before = await deps.sites.rulesOf(site.id, lead.rulesVersion);
+  const pending = before ? pendingCrossings(before, lead, since) : [];
+  lead.state = replay(site.rules, await readLog(deps.db, lead));
   lead.rulesVersion = site.rulesVersion;
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
-  teller.tell(levelsNow(site.rules, lead.state, now), now, "rules");
-  lead.told = teller.told;
+  const at = Math.max(since, lead.state.clock ?? since, lead.told.at ?? since);
+  teller.tell(levelsNow(site.rules, lead.state, at), at, "rules");
+  lead.told = { ...teller.told, at: Math.max(at, teller.told.at ?? at) };
   settle(site, lead);
-  return { lead, crossings: teller.crossings };
+  return { site, lead, crossings: [...pending, ...teller.crossings] };
+}
+
+type Rules = SiteRules["rules"];
+
+/** Crossings that time has brought since the last one told, up to an instant; they are told by that. */
+export function pendingCrossings(rules: Rules, lead: Lead, until: number): Crossing[] {
+  if (lead.dueAt === null || lead.dueAt > until) return [];
+  const teller = new Teller(rules, lead.state, lead.told, lead.rulesVersion);
+  teller.tellTime(until);
+  lead.told = teller.told;
+  return teller.crossings;
 }
 
 /** Brings the columns that lists and the sweep go by in line with the state. */
@@ -30,8 +57,27 @@ export function settle(site: SiteRules, lead: Lead): void {
   const { rules } = site;
   const { state } = lead;
   if (state.clock === null) return;
-  lead.dueAt = nextChange(rules, state, state.levels, state.clock);
-  lead.score = sum(new View(rules, state, state.clock).scores().low);
+  const from = Math.max(state.clock, lead.told.at ?? state.clock);
+  lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from);
+  lead.score = sum(new View(rules, state, from).scores().low);
+}
+
+/** What is to be written of a lead, besides its new keys. */
+export function leadWrite(
+  site: SiteRules,
+  before: LeadRow | null,
+  lead: Lead,
+  crossings: Crossing[],
+): Omit<LeadWrite, "keys"> {
+  const { state } = lead;
+  const at = Math.max(state.clock ?? 0, lead.told.at ?? 0);
+  return {
+    before,
+    after: lead,
+    known: isKnown(state),
+    disqualified: new View(site.rules, state, at).disqualified() !== null,
+    crossings,
+  };
 }
 
 /** What a page is told of its visitor. */

@@ -1,23 +1,24 @@
 /** Leads for marketers: one, many, why it scores what it does, and what it did. */
 import { explain } from "./core/explain";
+import { foldEvent } from "./core/fold";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { isFreeMail } from "./core/mail";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { emailOf, isKnown, sum, View } from "./core/view";
-import { findLead, findLeads, type Lead, type LeadRow, readLog } from "./db/leads";
+import { findLead, findLeads, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
 import { type LeadQuery, listLeads, type Position, positionOf, type Sort } from "./db/list";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
-import { current, rounded } from "./lead";
+import { type Current, current, pendingCrossings, rounded } from "./lead";
 
 const KEY_KINDS = ["email", "user", "visitor"];
 
 /** The lead that an id names: its own, or `email:…`, `user:…`, `visitor:…`. */
-export async function openLead(deps: Deps, site: SiteRules, id: string): Promise<Lead> {
+export async function openLead(deps: Deps, site: SiteRules, id: string): Promise<Current> {
   const row = await rowOf(deps, site, id);
-  if (row) return (await current(deps.db, site, row, deps.clock())).lead;
+  if (row) return await current(deps, site, row, deps.clock());
   throw new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
 }
 
@@ -87,11 +88,6 @@ export function showExplanation(site: SiteRules, state: State, at: number) {
   };
 }
 
-export interface Page<T> {
-  data: T[];
-  nextCursor: string | null;
-}
-
 /**
  * What a lead did, latest first, with the awards that each event gets under the rules in force: told by playing the
  * log, so it cannot disagree with the score.
@@ -112,7 +108,42 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
       points,
     })),
   }));
-  return { data: data.reverse(), nextCursor: start > 0 ? String(start) : null };
+  return { data: data.reverse(), next: start > 0 ? start : null };
+}
+
+/** Most points of the score over time. */
+const CURVE_MAX = 200;
+
+/** Every crossing, latest first, those included that time has just brought; and the score after each of its events. */
+export async function leadHistory(
+  deps: Deps,
+  { site, lead, crossings }: Current,
+  limit: number,
+  before: { at: number; n: number } | null,
+) {
+  const now = deps.clock();
+  const fresh = before ? [] : [...crossings, ...pendingCrossings(site.rules, lead, now)].reverse();
+  const stored = await readCrossings(deps.db, lead.id, limit, before);
+  const last = stored.length === limit ? stored.at(-1) : undefined;
+  return {
+    data: [...fresh, ...stored.map(({ crossing }) => crossing)].map((item) => ({ ...item, at: iso(item.at) })),
+    next: last ? { at: last.at, n: last.n } : null,
+    points: before ? [] : await scoreCurve(deps, site, lead, now),
+  };
+}
+
+async function scoreCurve(deps: Deps, site: SiteRules, lead: Lead, now: number) {
+  const events = await readLog(deps.db, lead);
+  const every = Math.ceil(events.length / CURVE_MAX);
+  const state = emptyState(site.rules);
+  const curve: { at: string; score: number }[] = [];
+  const note = (at: number) => curve.push({ at: iso(at), score: sum(new View(site.rules, state, at).scores().low) });
+  for (const [i, event] of events.entries()) {
+    foldEvent(site.rules, state, event);
+    if (state.clock !== null && (i % every === 0 || i === events.length - 1)) note(state.clock);
+  }
+  if (state.clock !== null && state.clock < now) note(now);
+  return curve;
 }
 
 export type LeadFilter = Omit<LeadQuery, "siteId" | "rulesVersion" | "now" | "after" | "limit">;
@@ -136,8 +167,9 @@ export async function pageOfLeads(
     const wanted = limit - data.length;
     const rows = await listLeads(deps.db, { ...query, limit: wanted });
     for (const row of rows) {
-      const { lead } = await current(deps.db, site, row, now);
-      const shown = showLead(site, lead, Math.max(now, lead.state.clock ?? now));
+      const found = await current(deps, site, row, now);
+      const { lead } = found;
+      const shown = showLead(found.site, lead, Math.max(now, lead.state.clock ?? now));
       if (Object.entries(filter.levels).every(([ladder, level]) => shown.levels[ladder] === level)) data.push(shown);
     }
     const last = rows.at(-1);

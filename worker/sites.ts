@@ -1,8 +1,7 @@
-/** Sites and their rules: made, changed, published. */
+/** Sites: made and changed. */
 
 import { FIRST_RULES } from "./core/presets";
-import { compileRules } from "./core/rules";
-import { insertRules, insertSite, type Site, type SiteRules, updateSite } from "./db/sites";
+import { insertSite, type Site, type SiteRules, updateSite } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 
@@ -37,35 +36,10 @@ const taken = (key: string) => new Failure("conflict", `A site with the write ke
 export async function changeSite(
   deps: Deps,
   site: SiteRules,
-  changes: Partial<Pick<Site, "name" | "origins" | "respectGpc">>,
+  wanted: { [K in "name" | "origins" | "respectGpc"]?: Site[K] | undefined },
 ): Promise<Site> {
-  await updateSite(deps.db, site.id, changes);
+  const { name = site.name, origins = site.origins, respectGpc = site.respectGpc } = wanted;
+  await updateSite(deps.db, site.id, { name, origins, respectGpc });
   deps.sites.forget();
-  return { ...site, ...changes };
-}
-
-/**
- * Publishes a document as the site's next version. `expected` is the version that the publisher saw, where they say
- * so. Throws `invalid_rules` with everything wrong, and `stale` when somebody else published.
- */
-export async function publishRules(
-  deps: Deps,
-  siteId: string,
-  inForce: number,
-  document: unknown,
-  expected: number | null,
-): Promise<number> {
-  const result = compileRules(document);
-  if ("errors" in result) {
-    throw new Failure(
-      "invalid_rules",
-      "The rules in force are unchanged; see errors for what is wrong.",
-      result.errors,
-    );
-  }
-  const stale = new Failure("stale", `Version ${inForce} or later is in force; read it again before you publish.`);
-  if (expected !== null && expected !== inForce) throw stale;
-  if (!(await insertRules(deps.db, siteId, inForce, JSON.stringify(document), deps.clock()))) throw stale;
-  deps.sites.forget();
-  return inForce + 1;
+  return { ...site, name, origins, respectGpc };
 }

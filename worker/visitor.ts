@@ -10,5 +10,7 @@ export type { Answer };
 export async function answerFor(deps: Deps, site: SiteRules, key: string): Promise<Answer> {
   const now = deps.clock();
   const row = (await findLeads(deps.db, site.id, [key])).get(key);
-  return answer(site, row ? (await current(deps.db, site, row, now)).lead.state : null, now);
+  if (!row) return answer(site, null, now);
+  const found = await current(deps, site, row, now);
+  return answer(found.site, found.lead.state, now);
 }

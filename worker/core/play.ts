@@ -7,7 +7,7 @@
  */
 import type { LoggedEvent } from "./event";
 import { type Award, foldEvent } from "./fold";
-import { type CrossingCause, type Levels, levelNames, levelsAt, passTime } from "./levels";
+import { type CrossingCause, type Levels, levelNames, levelsAt, levelsNow, passTime } from "./levels";
 import type { RuleSet } from "./rules";
 import { emptyState, type State } from "./state";
 import { sum, View } from "./view";
@@ -92,6 +92,23 @@ export class Teller {
     const at = Math.max(clock, this.told.at ?? clock);
     const steps = at > clock ? passTime(this.rules, this.state, this.state.levels, clock, at) : [];
     this.tell(steps.at(-1)?.levels ?? this.state.levels, at, "event", event.messageId);
+  }
+
+  /** Tells of everything that time alone has changed since, up to and including `until`. */
+  tellTime(until: number): void {
+    const { clock } = this.state;
+    if (clock === null) return;
+    const from = Math.max(clock, this.told.at ?? clock);
+    for (const { levels, at } of passTime(
+      this.rules,
+      this.state,
+      levelsNow(this.rules, this.state, from),
+      from,
+      until,
+    )) {
+      this.tell(levels, at, "time");
+      this.told.at = at;
+    }
   }
 
   tell(levels: Levels, at: number, cause: CrossingCause, messageId?: string): void {

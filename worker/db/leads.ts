@@ -71,7 +71,7 @@ export async function findLeads(
 ): Promise<Map<string, LeadRow>> {
   const { results } = await db
     .prepare(
-      `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.id = i.lead_id
+      `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
        WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))`,
     )
     .bind(siteId, JSON.stringify(keys))
@@ -81,19 +81,71 @@ export async function findLeads(
 
 export async function findLead(db: D1Database, siteId: string, id: string): Promise<LeadRow | null> {
   return await db
-    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.id = ?1 AND l.site_id = ?2`)
+    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?2 AND l.id = ?1`)
     .bind(id, siteId)
     .first<LeadRow>();
 }
 
+/** Leads whose levels time has changed, or will have by `until`: those due longest first. */
+export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
+  const { results } = await db
+    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 ORDER BY l.due_at LIMIT ?2`)
+    .bind(until, limit)
+    .all<LeadRow>();
+  return results;
+}
+
+/** The leads of a site in the order of their ids, from the one after `id`. */
+export async function leadsAfter(db: D1Database, siteId: string, id: string, limit: number): Promise<LeadRow[]> {
+  const { results } = await db
+    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?1 AND l.id > ?2 ORDER BY l.id LIMIT ?3`)
+    .bind(siteId, id, limit)
+    .all<LeadRow>();
+  return results;
+}
+
 /** Every event of a lead, in the order accepted. */
 export async function readLog(db: D1Database, lead: Lead): Promise<Entry[]> {
-  if (lead.logged === 0) return lead.tail;
+  return (await readLogs(db, [lead]))[0] ?? [];
+}
+
+/** The logs of several leads, in their order. One round trip. */
+export async function readLogs(db: D1Database, leads: readonly Lead[]): Promise<Entry[][]> {
+  const stored = leads.filter(({ logged }) => logged > 0).map(({ id }) => id);
+  const rows = stored.length === 0 ? [] : await readLogRows(db, stored);
+  return leads.map((lead) => [
+    ...rows
+      .filter((row) => row.lead_id === lead.id && row.first < lead.logged)
+      .flatMap((row) => JSON.parse(row.events)),
+    ...lead.tail,
+  ]);
+}
+
+async function readLogRows(db: D1Database, ids: string[]) {
   const { results } = await db
-    .prepare("SELECT events FROM log WHERE lead_id = ?1 AND first < ?2 ORDER BY first")
-    .bind(lead.id, lead.logged)
-    .all<{ events: string }>();
-  return [...results.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail];
+    .prepare(
+      `SELECT lead_id, first, events FROM log WHERE lead_id IN (SELECT value FROM json_each(?1)) ORDER BY lead_id, first`,
+    )
+    .bind(JSON.stringify(ids))
+    .all<{ lead_id: string; first: number; events: string }>();
+  return results;
+}
+
+/** Crossings of a lead, latest first, before a position where one is given. */
+export async function readCrossings(
+  db: D1Database,
+  leadId: string,
+  limit: number,
+  before: { at: number; n: number } | null,
+): Promise<{ at: number; n: number; crossing: Crossing }[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT at, n, crossing FROM crossings WHERE lead_id = ?1 AND (at, n) < (?2, ?3)
+       ORDER BY at DESC, n DESC LIMIT ?4`,
+    )
+    .bind(leadId, before?.at ?? Number.MAX_SAFE_INTEGER, before?.n ?? Number.MAX_SAFE_INTEGER, limit)
+    .all<{ at: number; n: number; crossing: string }>();
+  return results.map(({ at, n, crossing }) => ({ at, n, crossing: JSON.parse(crossing) }));
 }
 
 /** What is to become of one lead. */
@@ -210,9 +262,9 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
                           disqualified, last_seen)
-       VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE id = ?1) THEN ?3 ELSE 0 END,
+       VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
                ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-       ON CONFLICT (id) DO UPDATE SET
+       ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
          logged = excluded.logged, known = excluded.known, disqualified = excluded.disqualified,

@@ -19,6 +19,11 @@ export const ruleVersions = sqliteTable(
     version: integer("version").notNull(),
     document: text("document").notNull(),
     publishedAt: integer("published_at").notNull(),
+    notify: integer("notify", { mode: "boolean" }).notNull(),
+    leads: integer("leads").notNull(),
+    refolded: integer("refolded").notNull(),
+    cursor: text("cursor").notNull(),
+    finishedAt: integer("finished_at"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.version] })],
 );
@@ -29,21 +34,25 @@ export const identities = sqliteTable(
   (table) => [primaryKey({ columns: [table.siteId, table.key] })],
 );
 
-export const leads = sqliteTable("leads", {
-  id: text("id").primaryKey(),
-  siteId: text("site_id").notNull(),
-  version: integer("version").notNull(),
-  rulesVersion: integer("rules_version").notNull(),
-  state: text("state").notNull(),
-  told: text("told").notNull(),
-  tail: text("tail").notNull(),
-  logged: integer("logged").notNull(),
-  dueAt: integer("due_at"),
-  score: real("score").notNull(),
-  known: integer("known", { mode: "boolean" }).notNull(),
-  disqualified: integer("disqualified", { mode: "boolean" }).notNull(),
-  lastSeen: integer("last_seen").notNull(),
-});
+export const leads = sqliteTable(
+  "leads",
+  {
+    siteId: text("site_id").notNull(),
+    id: text("id").notNull(),
+    version: integer("version").notNull(),
+    rulesVersion: integer("rules_version").notNull(),
+    state: text("state").notNull(),
+    told: text("told").notNull(),
+    tail: text("tail").notNull(),
+    logged: integer("logged").notNull(),
+    dueAt: integer("due_at"),
+    score: real("score").notNull(),
+    known: integer("known", { mode: "boolean" }).notNull(),
+    disqualified: integer("disqualified", { mode: "boolean" }).notNull(),
+    lastSeen: integer("last_seen").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.siteId, table.id] })],
+);
 
 export const messages = sqliteTable(
   "messages",

@@ -1,7 +1,8 @@
 /** Sites and their rules. Held in the isolate for a short while, so that a warm beacon reads neither. */
-import { and, eq, or, sql } from "drizzle-orm";
+import { and, eq, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileRules, type RuleSet } from "../core/rules";
+import { readVersion } from "./rules";
 import { ruleVersions, sites } from "./schema";
 
 export interface Site {
@@ -19,14 +20,20 @@ export interface Site {
 export const SITE_MAX_AGE_MS = 30_000;
 /** Most sites, and most unknown keys, that an isolate holds. */
 const SITES_MAX = 500;
+/** Most rule sets of past versions that it holds. */
+const PAST_RULES_MAX = 20;
 
+/** A site with the rules in force. */
 export interface SiteRules extends Site {
   rules: RuleSet;
+  /** When they were published, ms. */
+  rulesSince: number;
 }
 
 /** Sites by id or write key, with their rules compiled; unknown keys are remembered as such. */
 export class SiteStore {
   private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
+  private readonly past = new Map<string, RuleSet>();
 
   constructor(
     private readonly clock: () => number,
@@ -43,6 +50,19 @@ export class SiteStore {
     return site;
   }
 
+  /** Rules of a version that is no longer in force, as they once ruled. */
+  async rulesOf(siteId: string, version: number): Promise<RuleSet | null> {
+    const name = `${siteId} ${version}`;
+    const known = this.past.get(name);
+    if (known) return known;
+    const found = await readVersion(this.db(), siteId, version);
+    if (!found) return null;
+    const rules = compiled(found.document);
+    if (this.past.size >= PAST_RULES_MAX) this.past.clear();
+    this.past.set(name, rules);
+    return rules;
+  }
+
   /** Makes the next `find` read again, after a change. */
   forget(): void {
     this.held.clear();
@@ -50,12 +70,12 @@ export class SiteStore {
 
   private async load(name: string): Promise<SiteRules | null> {
     const found = await drizzle(this.db())
-      .select({ site: sites, document: ruleVersions.document })
+      .select({ site: sites, document: ruleVersions.document, rulesSince: ruleVersions.publishedAt })
       .from(sites)
       .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
       .where(or(eq(sites.id, name), eq(sites.writeKey, name)))
       .get();
-    return found ? { ...found.site, rules: compiled(found.document) } : null;
+    return found ? { ...found.site, rulesSince: found.rulesSince, rules: compiled(found.document) } : null;
   }
 }
 
@@ -76,9 +96,17 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
   try {
     await d1.batch([
       d1.insert(sites).values(site),
-      d1
-        .insert(ruleVersions)
-        .values({ siteId: site.id, version: site.rulesVersion, document, publishedAt: site.createdAt }),
+      d1.insert(ruleVersions).values({
+        siteId: site.id,
+        version: site.rulesVersion,
+        document,
+        publishedAt: site.createdAt,
+        notify: false,
+        leads: 0,
+        refolded: 0,
+        cursor: "",
+        finishedAt: site.createdAt,
+      }),
     ]);
     return true;
   } catch (error) {
@@ -91,43 +119,9 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
 export async function updateSite(
   db: D1Database,
   id: string,
-  changes: Partial<Pick<Site, "name" | "origins" | "respectGpc">>,
+  changes: Pick<Site, "name" | "origins" | "respectGpc">,
 ): Promise<void> {
-  if (Object.keys(changes).length > 0) await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
-}
-
-export async function readRules(db: D1Database, siteId: string): Promise<{ version: number; document: string } | null> {
-  const found = await drizzle(db)
-    .select({ version: ruleVersions.version, document: ruleVersions.document })
-    .from(ruleVersions)
-    .innerJoin(sites, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
-    .where(eq(sites.id, siteId))
-    .get();
-  return found ?? null;
-}
-
-/** Publishes a document as the version after `version`; `false` when another was published in between. */
-export async function insertRules(
-  db: D1Database,
-  siteId: string,
-  version: number,
-  document: string,
-  publishedAt: number,
-): Promise<boolean> {
-  const d1 = drizzle(db);
-  try {
-    await d1.batch([
-      d1
-        .update(sites)
-        .set({ rulesVersion: sql`CASE WHEN ${sites.rulesVersion} = ${version} THEN ${version + 1} ELSE 0 END` })
-        .where(eq(sites.id, siteId)),
-      d1.insert(ruleVersions).values({ siteId, version: version + 1, document, publishedAt }),
-    ]);
-    return true;
-  } catch (error) {
-    if (String(error).includes("rules_conflict")) return false;
-    throw error;
-  }
+  await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
 }
 
 /** Whether the database answers. */

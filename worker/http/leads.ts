@@ -1,0 +1,79 @@
+/** Leads: one, many, and why. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { SORTS } from "../db/list";
+import { Failure } from "../failure";
+import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
+import { type Api, SITE, siteOf, supposedInstant } from "./context";
+import { checked, decodeCursor, encodeCursor, flag, limit } from "./input";
+
+export function leadRoutes(api: Api): Hono {
+  const { deps } = api;
+  const app = new Hono();
+
+  app.get("/leads", async (c) => {
+    const site = await siteOf(api, c, "read");
+    const query = checked(listQuery, c.req.query());
+    const levels = checkedLevels(site.rules.ladders, { temperature: query.temperature, stage: query.stage });
+    const after = decodeCursor(query.cursor, position);
+    const { data, next } = await pageOfLeads(deps, site, { ...query, levels }, query.limit, after);
+    return c.json({ data, nextCursor: next && encodeCursor(next) });
+  });
+
+  app.get("/leads/:id", async (c) => {
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    return c.json(showLead(site, lead, supposedInstant(c, deps, lead.state.clock)));
+  });
+
+  app.get("/leads/:id/explanation", async (c) => {
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    return c.json(showExplanation(site, lead.state, supposedInstant(c, deps, lead.state.clock)));
+  });
+
+  app.get("/leads/:id/events", async (c) => {
+    const query = checked(pageQuery, c.req.query());
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
+    const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
+    return c.json({ data, nextCursor: next === null ? null : encodeCursor({ before: next }) });
+  });
+
+  app.get("/leads/:id/history", async (c) => {
+    const query = checked(pageQuery, c.req.query());
+    const found = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
+    const { data, next, points } = await leadHistory(deps, found, query.limit, before);
+    return c.json({ data, nextCursor: next && encodeCursor(next), points });
+  });
+  return app;
+}
+
+const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
+const listQuery = z.strictObject({
+  ...SITE,
+  limit,
+  cursor: z.string().optional(),
+  sort: z.enum(SORTS, `must be one of ${SORTS.join(", ")}`).default("-score"),
+  temperature: z.string().optional(),
+  stage: z.string().optional(),
+  known: flag.optional(),
+  disqualified: flag.default(false),
+  minScore: z.coerce.number("must be a number").optional(),
+  maxScore: z.coerce.number("must be a number").optional(),
+});
+const position = z.object({ value: z.number(), id: z.string() });
+
+function checkedLevels(
+  ladders: readonly { name: string; levels: readonly { name: string }[] }[],
+  wanted: Record<string, string | undefined>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(wanted).flatMap(([ladder, level]) => {
+      if (level === undefined) return [];
+      const names = ladders.find(({ name }) => name === ladder)?.levels.map(({ name }) => name);
+      if (names?.includes(level)) return [[ladder, level]];
+      const right = names ? `must be one of ${names.join(", ")}` : "cannot be asked for: the rules have no such ladder";
+      throw new Failure("invalid_request", `${ladder} ${right}.`);
+    }),
+  );
+}

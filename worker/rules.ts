@@ -1,0 +1,169 @@
+/** Rules: read, published, rolled back, checked, and tried on stored leads before they rule. */
+import { explain } from "./core/explain";
+import { levelNames, levelsNow } from "./core/levels";
+import { type Finding, lint } from "./core/lint";
+import { replay } from "./core/play";
+import { compileRules, type RuleSet } from "./core/rules";
+import { emailOf } from "./core/view";
+import { leadsAfter, readLogs } from "./db/leads";
+import { insertRules, type RulesVersion, readRules, readVersion } from "./db/rules";
+import type { SiteRules } from "./db/sites";
+import type { Deps } from "./deps";
+import { Failure } from "./failure";
+import { current } from "./lead";
+
+/** The version in force, read afresh. */
+export async function rulesInForce(deps: Deps, siteId: string): Promise<RulesVersion> {
+  const found = await readRules(deps.db, siteId);
+  if (found) return found;
+  throw new Failure("not_found", "The site is gone.");
+}
+
+export async function rulesVersion(deps: Deps, siteId: string, version: number): Promise<RulesVersion> {
+  const found = await readVersion(deps.db, siteId, version);
+  if (found) return found;
+  throw new Failure("not_found", `There is no version ${version} of the rules.`);
+}
+
+function compile(document: unknown): RuleSet {
+  const result = compileRules(document);
+  if ("rules" in result) return result.rules;
+  throw new Failure("invalid_rules", "The rules in force are unchanged; errors says what is wrong.", result.errors);
+}
+
+export interface Publication {
+  document: unknown;
+  /** The version that the publisher saw, where they say so. */
+  expected: number | null;
+  /** Whether levels crossed because of it are announced. */
+  notify: boolean;
+}
+
+/** Publishes a document as the site's next version and returns its number. */
+export async function publishRules(deps: Deps, siteId: string, publication: Publication): Promise<number> {
+  const { document, expected, notify } = publication;
+  compile(document);
+  const { version } = await rulesInForce(deps, siteId);
+  const stale = new Failure("stale", `Version ${version} or a later one is in force; read it before you publish.`);
+  if (expected !== null && expected !== version) throw stale;
+  if (!(await insertRules(deps.db, siteId, version, JSON.stringify(document), deps.clock(), notify))) throw stale;
+  deps.sites.forget();
+  return version + 1;
+}
+
+/** Paths looked at for patterns that never matched: those of so many leads' latest events. */
+const SEEN_LEADS = 200;
+
+/** What is questionable about a document that is valid. */
+export async function checkRules(deps: Deps, site: SiteRules, document: unknown): Promise<Finding[]> {
+  const rules = compile(document);
+  const paths = new Set<string>();
+  for (const row of await leadsAfter(deps.db, site.id, "", SEEN_LEADS)) {
+    for (const event of JSON.parse(row.tail)) {
+      const path = event.properties?.path ?? event.context?.page?.path;
+      if (typeof path === "string") paths.add(path);
+    }
+  }
+  return lint(rules, { paths: [...paths] });
+}
+
+/** Most leads that a preview scores. Ids are random, so the first in their order are a fair sample. */
+export const PREVIEW_MAX_LEADS = 500;
+/** Leads whose logs are read at once. */
+const PREVIEW_CHUNK = 50;
+const MOVERS_MAX = 10;
+const REASONS_MAX = 5;
+
+type Counts = Record<string, Record<string, number>>;
+
+export interface Mover {
+  id: string;
+  email: string | null;
+  before: { score: number; levels: Record<string, string> };
+  after: { score: number; levels: Record<string, string> };
+  /** The rules that moved it, furthest first; points before and after. */
+  because: { id: string; before: number; after: number }[];
+}
+
+export interface Preview {
+  before: Counts;
+  after: Counts;
+  movers: Mover[];
+  /** Leads that were scored. */
+  sampled: number;
+}
+
+/** What a document would do to stored leads; nothing is written. */
+export async function previewRules(deps: Deps, site: SiteRules, document: unknown): Promise<Preview> {
+  const draft = compile(document);
+  const preview: Preview = { before: counts(site.rules), after: counts(draft), movers: [], sampled: 0 };
+  for (let cursor = ""; preview.sampled < PREVIEW_MAX_LEADS; ) {
+    const rows = await leadsAfter(deps.db, site.id, cursor, PREVIEW_CHUNK);
+    const now = deps.clock();
+    const leads = await Promise.all(rows.map((row) => current(deps, site, row, now)));
+    const logs = await readLogs(
+      deps.db,
+      leads.map(({ lead }) => lead),
+    );
+    for (const [i, { site, lead }] of leads.entries()) {
+      const at = Math.max(now, lead.state.clock ?? now);
+      const before = standingOf(site.rules, lead.state, at);
+      const after = standingOf(draft, replay(draft, logs[i] ?? []), at);
+      add(preview.before, before.levels);
+      add(preview.after, after.levels);
+      preview.movers.push(mover(lead.id, emailOf(lead.state) ?? null, before, after));
+    }
+    preview.movers = furthest(preview.movers);
+    preview.sampled += rows.length;
+    cursor = rows.at(-1)?.id ?? "";
+    if (rows.length < PREVIEW_CHUNK) break;
+  }
+  return preview;
+}
+
+function standingOf(rules: RuleSet, state: Parameters<typeof explain>[1], at: number) {
+  const { exact, lines } = explain(rules, state, at);
+  return {
+    score: exact,
+    levels: levelNames(rules, levelsNow(rules, state, at)),
+    points: new Map(lines.map(({ id, points }) => [id, points])),
+  };
+}
+type Standing = ReturnType<typeof standingOf>;
+
+function counts(rules: RuleSet): Counts {
+  return Object.fromEntries(
+    rules.ladders.map(({ name, levels }) => [name, Object.fromEntries(levels.map((level) => [level.name, 0]))]),
+  );
+}
+
+function add(to: Counts, levels: Record<string, string>): void {
+  for (const [ladder, level] of Object.entries(levels)) {
+    const ladderCounts = to[ladder];
+    if (ladderCounts) ladderCounts[level] = (ladderCounts[level] ?? 0) + 1;
+  }
+}
+
+function mover(id: string, email: string | null, before: Standing, after: Standing): Mover {
+  const ids = new Set([...before.points.keys(), ...after.points.keys()]);
+  const because = [...ids]
+    .map((rule) => ({ id: rule, before: before.points.get(rule) ?? 0, after: after.points.get(rule) ?? 0 }))
+    .filter((change) => change.before !== change.after)
+    .sort((a, b) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before))
+    .slice(0, REASONS_MAX);
+  return {
+    id,
+    email,
+    before: { score: before.score, levels: before.levels },
+    after: { score: after.score, levels: after.levels },
+    because,
+  };
+}
+
+function furthest(movers: Mover[]): Mover[] {
+  const distance = ({ before, after }: Mover) => Math.abs(after.score - before.score);
+  return movers
+    .filter((one) => distance(one) > 0)
+    .sort((a, b) => distance(b) - distance(a))
+    .slice(0, MOVERS_MAX);
+}
