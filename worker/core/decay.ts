@@ -3,6 +3,8 @@
  * number whatever the history (none, half-life); otherwise the awards still alive, each with its time.
  */
 
+import { addOccurrence, type Occurrences } from "./occurrences";
+
 export type Decay =
   | { readonly kind: "none" }
   /** 2^(-age/ms) */
@@ -14,11 +16,8 @@ export type Decay =
   /** 1 - floor(age/ms) * percent/100, at least 0 */
   | { readonly kind: "every"; readonly ms: number; readonly percent: number };
 
-/** Awards of one rule: [sum], [sum, reference time], or times and points side by side, oldest first. */
-export type Pool = { sum: number; at?: number } | { times: number[]; points: number[] };
-
-/** Most live occurrences of a rule or counter that are kept apart; past it the two oldest are merged. */
-export const OCCURRENCES_MAX = 500;
+/** Awards of one rule: their sum (for a half-life as of `at`), or each that is still alive. */
+export type Pool = { sum: number; at?: number } | Occurrences;
 
 /**
  * The smallest factor of a half-life. An exponential never reaches zero; a float does, after 1,074 half-lives, and
@@ -65,10 +64,9 @@ export function award(pool: Pool | null, decay: Decay, at: number, points: numbe
     const latest = Math.max(at, since);
     return { sum: sum * factor(decay, latest - since) + points * factor(decay, latest - at), at: latest };
   }
-  const { times, points: values } = pool && "times" in pool ? pool : { times: [], points: [] };
-  dropBefore(times, values, clock - lifetimeMs(decay));
-  if (at > clock - lifetimeMs(decay)) insert(times, values, at, points);
-  return { times, points: values };
+  const list = pool && "times" in pool ? pool : { times: [], values: [] };
+  addOccurrence(list, at, points, clock - lifetimeMs(decay));
+  return list;
 }
 
 /** What a pool is worth at an instant not before the lead's clock. */
@@ -76,7 +74,7 @@ export function worth(pool: Pool | null | undefined, decay: Decay, at: number): 
   if (!pool) return 0;
   if ("sum" in pool) return pool.sum * factor(decay, at - (pool.at ?? at));
   let total = 0;
-  for (let i = 0; i < pool.times.length; i++) total += (pool.points[i] ?? 0) * factor(decay, at - (pool.times[i] ?? 0));
+  for (let i = 0; i < pool.times.length; i++) total += (pool.values[i] ?? 0) * factor(decay, at - (pool.times[i] ?? 0));
   return total;
 }
 
@@ -94,33 +92,11 @@ export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: 
   let low = 0;
   let high = 0;
   for (let i = 0; i < pool.times.length; i++) {
-    const points = pool.points[i] ?? 0;
+    const points = pool.values[i] ?? 0;
     const start = points * factor(decay, from - (pool.times[i] ?? 0));
     const end = points * factor(decay, to - (pool.times[i] ?? 0));
     low += Math.min(start, end);
     high += Math.max(start, end);
   }
   return [low, high];
-}
-
-/** Removes entries at or before `limit` from parallel lists sorted by time. */
-export function dropBefore(times: number[], values: number[], limit: number): void {
-  let dead = 0;
-  while (dead < times.length && (times[dead] ?? 0) <= limit) dead++;
-  if (dead > 0) {
-    times.splice(0, dead);
-    values.splice(0, dead);
-  }
-}
-
-/** Adds an entry to parallel lists sorted by time; over the bound the two oldest become one, at the newer's time. */
-export function insert(times: number[], values: number[], at: number, value: number): void {
-  let place = times.length;
-  while (place > 0 && (times[place - 1] ?? 0) > at) place--;
-  times.splice(place, 0, at);
-  values.splice(place, 0, value);
-  if (times.length > OCCURRENCES_MAX) {
-    values.splice(0, 2, (values[0] ?? 0) + (values[1] ?? 0));
-    times.shift();
-  }
 }

@@ -3,14 +3,24 @@
  * "Rules"; everything else in core asks questions of the state that it leaves.
  */
 import { type Field, judge } from "./condition";
-import { award, dropBefore, insert, worth } from "./decay";
+import { award, worth } from "./decay";
 import { DAY_MS } from "./duration";
 import type { Json, JsonObject, LoggedEvent } from "./event";
 import { eventKey, triggerKey } from "./fields";
+import { addOccurrence } from "./occurrences";
 import { dig, put, readEvent } from "./read";
 import type { Counter, OnRule, Period, RuleSet, Triggered } from "./rules";
 import { firstTouch } from "./source";
-import { DAYS_MAX, type RuleState, STATUS_DEFAULT, type State } from "./state";
+import {
+  DAYS_MAX,
+  LIMIT_VALUES_MAX_TOTAL,
+  type LimitState,
+  limitValues,
+  type RuleState,
+  STATUS_DEFAULT,
+  type State,
+  thin,
+} from "./state";
 import { digest } from "./text";
 
 /** A pause in activity after which the next page begins a new visit. */
@@ -18,13 +28,13 @@ export const VISIT_GAP_MS = 30 * 60_000;
 /** Most values of a limit's `by` that are remembered a rule; new ones past it do not fire. */
 export const LIMIT_VALUES_MAX = 500;
 /** Longest value of `by` kept as it is; of a longer one a digest is kept. */
-const LIMIT_VALUE_MAX_CHARS = 24;
+const LIMIT_VALUE_MAX_CHARS = 10;
 /** Traits of a lead, as JSON; one that would go over is not taken up, so that the state stays small. */
-export const TRAITS_MAX_CHARS = 16_384;
-/** Longest value kept for the explanation of a rule. */
-const SAW_MAX_CHARS = 80;
+export const TRAITS_MAX_CHARS = 10_240;
+/** Longest value kept for the explanation of a rule, and all values of a rule together. */
+const SAW_MAX_CHARS = 60;
 /** Most visitors a lead remembers; those seen longest ago are forgotten first. */
-export const VISITORS_MAX = 100;
+export const VISITORS_MAX = 50;
 
 /** Points that a rule gave for an event, after its group's cap; `points: 0` is an award cut to nothing. */
 export interface Award {
@@ -149,16 +159,16 @@ function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Tr
       awards.push({ rule, points });
     }
   }
+  thin(state);
   return awards;
 }
 
 function count(state: State, counter: Counter, at: number, amount: number, clock: number): void {
   const known = state.counters[counter.index];
   if (typeof counter.within === "number") {
-    const { times, values } = known && "times" in known ? known : { times: [], values: [] };
-    dropBefore(times, values, clock - counter.within);
-    if (at > clock - counter.within) insert(times, values, at, amount);
-    state.counters[counter.index] = { times, values };
+    const list = known && "times" in known ? known : { times: [], values: [] };
+    addOccurrence(list, at, amount, clock - counter.within);
+    state.counters[counter.index] = list;
     return;
   }
   const visit = counter.within === "visit" ? state.visits : 0;
@@ -216,9 +226,13 @@ function takeFromLimit(
   mine.limit = limit;
   const value = by ? valueKey(readEvent(by, event, state.traits)) : "";
   const used = limit.counts[value] ?? 0;
-  if (used >= times || (used === 0 && Object.keys(limit.counts).length >= LIMIT_VALUES_MAX)) return false;
+  if (used >= times || (used === 0 && isFull(state, limit))) return false;
   limit.counts[value] = used + 1;
   return true;
+}
+
+function isFull(state: State, limit: LimitState): boolean {
+  return Object.keys(limit.counts).length >= LIMIT_VALUES_MAX || limitValues(state) >= LIMIT_VALUES_MAX_TOTAL;
 }
 
 /** A value as text; the leading `=` keeps it apart from the key of events without one and from `__proto__`. */

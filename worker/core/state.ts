@@ -4,6 +4,7 @@
  */
 import type { Pool } from "./decay";
 import type { Json, JsonObject } from "./event";
+import { mergeOldest, type Occurrences, packed, unpacked } from "./occurrences";
 import type { RuleSet } from "./rules";
 
 /** How often a rule fired in the current period of its limit, in all or by value. */
@@ -28,7 +29,7 @@ export interface RuleState {
 }
 
 /** A counter's matches: their sum (ever, or in the visit of that number), or each with its time (a window). */
-export type CounterState = { sum: number; visit: number } | { times: number[]; values: number[] };
+export type CounterState = { sum: number; visit: number } | Occurrences;
 
 export interface Source {
   channel: string;
@@ -73,6 +74,96 @@ export interface State {
 export const DAYS_MAX = 400;
 
 export const STATUS_DEFAULT = "open";
+
+/**
+ * What the occurrences of all rules and counters of a lead may take together, in characters as stored; past it the
+ * longest lists lose detail first. About 2,400 whole numbers, or 1,000 with fractions.
+ */
+export const OCCURRENCES_MAX_CHARS = 24_000;
+/** Most values of `by` of all rules of a lead together. */
+export const LIMIT_VALUES_MAX_TOTAL = 800;
+
+/** Keeps a state within its bound: while occurrences take too much, the two oldest of the longest list are merged. */
+export function thin(state: State): void {
+  let entries = 0;
+  for (const rule of state.rules) if (rule && isList(rule.pool)) entries += rule.pool.times.length;
+  for (const counter of state.counters) if (isList(counter)) entries += counter.times.length;
+  if (entries * FRACTION_CHARS <= OCCURRENCES_MAX_CHARS) return;
+  const lists = [...state.rules.map((rule) => rule?.pool), ...state.counters].filter(isList);
+  let chars = lists.reduce((sum, { values }) => values.reduce((total, value) => total + charsOf(value), sum), 0);
+  while (chars > OCCURRENCES_MAX_CHARS) {
+    const longest = lists.reduce((a, b) => (b.times.length > a.times.length ? b : a));
+    const [first = 0, second = 0] = longest.values;
+    chars += charsOf(first + second) - charsOf(first) - charsOf(second);
+    mergeOldest(longest);
+  }
+}
+
+/** Characters that an occurrence takes: a time's difference and a short whole number, or one with many digits. */
+const WHOLE_CHARS = 10;
+const FRACTION_CHARS = 26;
+
+function charsOf(value: number): number {
+  return Number.isInteger(value) && Math.abs(value) < 10_000 ? WHOLE_CHARS : FRACTION_CHARS;
+}
+
+function isList(one: Pool | CounterState | null | undefined): one is Occurrences {
+  return one !== null && one !== undefined && "times" in one;
+}
+
+/** How many values of `by` a state remembers. */
+export function limitValues(state: State): number {
+  return state.rules.reduce((sum, rule) => sum + (rule?.limit ? Object.keys(rule.limit.counts).length : 0), 0);
+}
+
+/** A state as text for the database: the parts of a rule without their names, times as differences. */
+export function packState(state: State): string {
+  const rules = state.rules.map(
+    (rule) =>
+      rule && [
+        rule.fired,
+        rule.gave,
+        rule.limited,
+        rule.lastAt,
+        rule.saw,
+        rule.limit && [rule.limit.period, rule.limit.counts],
+        isList(rule.pool) ? packed(rule.pool) : rule.pool,
+      ],
+  );
+  const counters = state.counters.map((counter) => (isList(counter) ? packed(counter) : counter));
+  return JSON.stringify({ ...state, rules, counters });
+}
+
+type Packed = [
+  number,
+  number,
+  number,
+  number | null,
+  Json[] | null,
+  [number, LimitState["counts"]] | null,
+  Pool | null,
+];
+
+export function unpackState(text: string): State {
+  const stored = JSON.parse(text) as Omit<State, "rules"> & { rules: (Packed | null)[] };
+  return {
+    ...stored,
+    rules: stored.rules.map((rule) => {
+      if (!rule) return null;
+      const [fired, gave, limited, lastAt, saw, limit, pool] = rule;
+      return {
+        fired,
+        gave,
+        limited,
+        lastAt,
+        saw,
+        limit: limit && { period: limit[0], counts: limit[1] },
+        pool: isList(pool) ? unpacked(pool) : pool,
+      };
+    }),
+    counters: stored.counters.map((counter) => (isList(counter) ? unpacked(counter) : counter)),
+  };
+}
 
 export function emptyState(rules: RuleSet): State {
   return {

@@ -4,7 +4,7 @@
  */
 import type { LoggedEvent } from "../core/event";
 import type { Crossing, Told } from "../core/play";
-import type { State } from "../core/state";
+import { packState, type State, unpackState } from "../core/state";
 
 /** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
 export interface Entry extends LoggedEvent {
@@ -54,7 +54,7 @@ export function readLead(row: LeadRow): Lead {
     siteId: row.site_id,
     version: row.version,
     rulesVersion: row.rules_version,
-    state: JSON.parse(row.state),
+    state: unpackState(row.state),
     told: JSON.parse(row.told),
     tail: JSON.parse(row.tail),
     logged: row.logged,
@@ -198,7 +198,7 @@ function rowAfter({ after }: LeadWrite): LeadRow {
     site_id: after.siteId,
     version: after.version + 1,
     rules_version: after.rulesVersion,
-    state: JSON.stringify(after.state),
+    state: packState(after.state),
     told: JSON.stringify(after.told),
     // The last event stays, for its receivedAt is where the next one's begins.
     tail: flush ? JSON.stringify(after.tail.slice(-1)) : tail,

@@ -1,0 +1,41 @@
+/**
+ * The demo site, made through the public API as anybody would make one. Safe to repeat: an existing site keeps its rules
+ * and leads; only its origins follow the port.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./runtime.ts";
+import { StartError } from "./start-error.ts";
+
+const WRITE_KEY = "demo";
+
+interface Seed {
+  /** Where the API is. */
+  api: string;
+  key: string;
+  origins: string[];
+}
+
+export async function seed({ api, key, origins }: Seed): Promise<void> {
+  const call = (method: string, path: string, body: string) =>
+    fetch(api + path, {
+      method,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body,
+    });
+  const created = await call("POST", "/v1/sites", JSON.stringify({ name: "Demo", origins, writeKey: WRITE_KEY }));
+  if (created.status === 409) {
+    await expectOk(await call("PATCH", `/v1/sites?site=${WRITE_KEY}`, JSON.stringify({ origins })));
+    return;
+  }
+  await expectOk(created);
+  const rules = readFileSync(join(ROOT, "demo/rules.json"), "utf8");
+  await expectOk(await call("PUT", `/v1/rules?site=${WRITE_KEY}`, rules));
+}
+
+async function expectOk(answer: Response): Promise<void> {
+  if (answer.ok) return;
+  throw new StartError(
+    `the demo site could not be set up: ${answer.url} answered ${answer.status} ${await answer.text()}`,
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * `npm start`: Kelvin and a demo site on this machine.
+ *
+ * Two Workers run in one Miniflare (demo/runtime.ts): `kelvin` answers the port, and what it does not know it passes to
+ * `demo` through its service binding SITE. For whoever works on demo/server.ts, its bindings are:
+ *   FILES             demo/site as a read-only folder: `env.FILES.fetch("http://files/pricing.html")` answers the file
+ *                     (404 where there is none, no useful content type: set it from the extension)
+ *   KELVIN            service binding to the Worker: `env.KELVIN.fetch(new Request("http://kelvin/v1/me?…"))`
+ *   KELVIN_ADMIN_KEY  text: the admin key
+ * Files of demo/site are read on every request; changes of demo/server.ts need a restart.
+ */
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseEnv } from "node:util";
+import { ROOT, startRuntime } from "./runtime.ts";
+import { seed } from "./seed.ts";
+import { StartError } from "./start-error.ts";
+
+const PORT_DEFAULT = 8787;
+const SCHEDULE_MS = 60_000;
+/** How long everything may take to answer after it was started. */
+const READY_TIMEOUT_MS = 30_000;
+
+function portFromEnv(): number {
+  const text = process.env.PORT?.trim() || String(PORT_DEFAULT);
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new StartError(`PORT is "${text}", which is not a port number (0 to 65535; 0 takes any free one).`);
+}
+
+/** From the environment, else from .dev.vars, where `wrangler dev` looks too; made once if there is none. */
+function adminKey(): string {
+  if (process.env.KELVIN_ADMIN_KEY) return process.env.KELVIN_ADMIN_KEY;
+  const file = join(ROOT, ".dev.vars");
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const kept = parseEnv(text).KELVIN_ADMIN_KEY;
+  if (kept) return kept;
+  const key = `kelvin_admin_${randomBytes(24).toString("base64url")}`;
+  const before = text === "" || text.endsWith("\n") ? text : `${text}\n`;
+  writeFileSync(file, `${before}KELVIN_ADMIN_KEY=${key}\n`, { mode: 0o600 });
+  return key;
+}
+
+function buildTag(): void {
+  const run = spawnSync(process.execPath, [join(ROOT, "snippet/build.mjs")], { cwd: ROOT, encoding: "utf8" });
+  if (run.status === 0) return;
+  throw new StartError(`the tag could not be built (node snippet/build.mjs):\n${run.stdout}${run.stderr}`);
+}
+
+async function waitUntilAnswering(origin: string): Promise<void> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  for (const path of ["/healthz", "/k.js", "/"]) {
+    for (;;) {
+      const answer = await fetch(origin + path).catch((error: Error) => error);
+      if (answer instanceof Response && answer.ok) break;
+      if (Date.now() > deadline) {
+        const what = answer instanceof Response ? `${answer.status} ${await answer.text()}` : answer.message;
+        throw new StartError(`${origin}${path} does not answer as it should: ${what}`);
+      }
+      await pause(50);
+    }
+  }
+}
+
+/** The platform's cron, for which nothing local stands in. */
+function runSchedule(origin: string): void {
+  const tick = () => {
+    const query = `cron=${encodeURIComponent("* * * * *")}&time=${Date.now()}`;
+    // A failing run has already been logged by the Worker; the next one makes up for it.
+    fetch(`${origin}/cdn-cgi/handler/scheduled?${query}`).catch(() => {});
+    setTimeout(tick, SCHEDULE_MS - (Date.now() % SCHEDULE_MS));
+  };
+  setTimeout(tick, SCHEDULE_MS - (Date.now() % SCHEDULE_MS));
+}
+
+function stopOnSignals(stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = () => {
+    // A second Ctrl-C does not wait; the watcher in runtime.ts ends workerd then.
+    if (stopping) process.exit(130);
+    stopping = true;
+    stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // Miniflare's own listener would end the process at once, as if it had failed.
+    process.removeAllListeners(signal);
+    process.on(signal, end);
+  }
+  // Killed outright, npm cannot pass anything on; nobody would be left to stop us.
+  if (process.env.npm_lifecycle_event) {
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && end(), 1000).unref();
+  }
+}
+
+async function main(): Promise<void> {
+  // Whoever started us may close the pipes after reading the four lines.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const key = adminKey();
+  const port = portFromEnv();
+  buildTag();
+  const state = resolve(process.env.KELVIN_STATE || join(ROOT, ".wrangler/state"));
+  const runtime = await startRuntime({ port, state, adminKey: key });
+  stopOnSignals(runtime.stop);
+  const origin = `http://localhost:${runtime.url.port}`;
+  // By address: a machine may resolve `localhost` to ::1 first.
+  const local = `http://127.0.0.1:${runtime.url.port}`;
+  await seed({ api: local, key, origins: [origin, local] });
+  await waitUntilAnswering(local);
+  runSchedule(local);
+  console.log(`site ${origin}/\ndashboard ${origin}/dashboard\napi ${origin}\nkey ${key}`);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof StartError ? `kelvin: ${error.message}` : error);
+  process.exit(1);
+});

@@ -1,0 +1,148 @@
+/** `npm start` as its user meets it: what it prints, what it refuses and why, and that nothing survives its end. */
+import { spawn } from "node:child_process";
+import { cp, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { type Server, startServer } from "../support/server.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "kelvin-test-"));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function started(...options: Parameters<typeof startServer>): Promise<Server> {
+  const server = await startServer(...options);
+  cleanups.push(() => server.stop());
+  return server;
+}
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs demo/start.ts until it ends, or until it has printed its last line and is then told to end. */
+function run(env: Record<string, string>, root = ROOT, signal: NodeJS.Signals = "SIGTERM"): Promise<Ended> {
+  const child = spawn(process.execPath, ["demo/start.ts"], {
+    cwd: root,
+    env: { ...process.env, npm_lifecycle_event: "", ...env },
+  });
+  return new Promise((resolve) => {
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+      if (/^key .+\n/m.test(stdout)) child.kill(signal);
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.once("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+const answers = (url: string) =>
+  fetch(url).then(
+    () => true,
+    () => false,
+  );
+
+test("prints the four lines and nothing else, and ends in good order", async () => {
+  const env = { PORT: "0", KELVIN_STATE: await temporaryFolder(), KELVIN_ADMIN_KEY: "k3y" };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const { code, stdout } = await run(env, ROOT, signal);
+    expect(stdout).toMatch(
+      /^site http:\/\/localhost:(\d+)\/\ndashboard http:\/\/localhost:\1\/dashboard\napi http:\/\/localhost:\1\nkey k3y\n$/,
+    );
+    expect(code).toBe(0);
+  }
+});
+
+test("answers under both names, and fires the scheduled handler", async () => {
+  const { url, port } = await started();
+  for (const base of [url, `http://127.0.0.1:${port}`]) {
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+    expect((await fetch(`${base}/k.js`)).status).toBe(200);
+  }
+  expect((await fetch(`${url}/cdn-cgi/handler/scheduled`)).status).toBe(200);
+});
+
+test("seeds the demo site once", async () => {
+  const state = await temporaryFolder();
+  const rules = async ({ url, key }: Server) => {
+    const answer = await fetch(`${url}/v1/rules?site=demo`, { headers: { authorization: `Bearer ${key}` } });
+    expect(answer.status).toBe(200);
+    return answer.json();
+  };
+  const first = await started({ state });
+  const before = await rules(first);
+  await first.stop();
+  expect(await rules(await started({ state }))).toEqual(before);
+});
+
+test("killed outright, it leaves neither port nor database behind", async () => {
+  const state = await temporaryFolder();
+  const { url, port, kill9 } = await started({ state });
+  await kill9();
+  await expect.poll(() => answers(`${url}/healthz`)).toBe(false);
+  const again = await started({ state, port });
+  expect((await fetch(`${again.url}/healthz`)).status).toBe(200);
+});
+
+test("a port in use is named, with the way out", async () => {
+  const { port } = await started();
+  const { code, stdout, stderr } = await run({ PORT: String(port), KELVIN_STATE: await temporaryFolder() });
+  expect(code).toBe(1);
+  expect(stdout).toBe("");
+  expect(stderr).toBe(`kelvin: port ${port} is taken; choose another, e.g. PORT=${port + 1} npm start.\n`);
+});
+
+test("what is no port is refused", async () => {
+  const { code, stderr } = await run({ PORT: "http" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^kelvin: PORT is "http"/);
+});
+
+/** A copy of the project, sharing its packages, that a test may spoil. */
+async function copyOfProject(): Promise<string> {
+  const root = await temporaryFolder();
+  for (const name of ["demo", "dist", "migrations", "package.json", "snippet", "worker", "wrangler.toml"]) {
+    await cp(join(ROOT, name), join(root, name), { recursive: true });
+  }
+  await symlink(join(ROOT, "node_modules"), join(root, "node_modules"));
+  return root;
+}
+
+test("a failing migration is named and leaves nothing half-done", async () => {
+  const root = await copyOfProject();
+  const env = { PORT: "0", KELVIN_STATE: await temporaryFolder(), KELVIN_ADMIN_KEY: "k3y" };
+  const migration = join(root, "migrations/9999_spoilt.sql");
+  await writeFile(migration, "CREATE TABLE half_done (id INTEGER);\nINSERT INTO nowhere VALUES (1);\n");
+  const failed = await run(env, root);
+  expect(failed.code).toBe(1);
+  expect(failed.stdout).toBe("");
+  expect(failed.stderr).toMatch(/^kelvin: migration 9999_spoilt\.sql failed.*no such table: nowhere/);
+  await writeFile(migration, "CREATE TABLE half_done (id INTEGER);\n");
+  expect((await run(env, root)).code).toBe(0);
+});
+
+test("makes an admin key where there is none, for its owner's eyes only, and keeps it", async () => {
+  const root = await copyOfProject();
+  const env = { PORT: "0", KELVIN_STATE: await temporaryFolder(), KELVIN_ADMIN_KEY: "" };
+  const keyOf = ({ stdout }: Ended) => /^key (.+)$/m.exec(stdout)?.[1];
+  const key = keyOf(await run(env, root));
+  expect(key).toMatch(/^kelvin_admin_[\w-]{32}$/);
+  expect(keyOf(await run(env, root))).toBe(key);
+
+  expect((await stat(join(root, ".dev.vars"))).mode & 0o777).toBe(0o600);
+});

@@ -1,0 +1,67 @@
+/**
+ * Three kinds of tests, each in the runtime of what it tests:
+ *   core    Node: the pure core, golden cases, layers, and the helpers' own tests
+ *   worker  workerd: the Worker's verbs and routes on a real local D1
+ *   e2e     Node: Chromium and the server that `npm start` runs
+ * One kind alone: `npm test -- --project core`.
+ */
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+import ClosingLine from "./test/support/closing-line.ts";
+
+// Nothing here may depend on the network: no look-up of `request.cf`, no usage reports, no update checks. And of
+// wrangler's messages only failures are of interest.
+Object.assign(process.env, {
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_LOG: "error",
+});
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    reporters: ["default", new ClosingLine()],
+    projects: [
+      {
+        test: {
+          name: "core",
+          include: ["test/core/**/*.test.ts", "test/support/**/*.test.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                KELVIN_ADMIN_KEY: "test-admin-key",
+                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "worker",
+          include: ["test/worker/**/*.test.ts"],
+          globalSetup: "./test/support/build-tag.ts",
+          setupFiles: ["./test/worker/setup.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: "./test/support/build-tag.ts",
+          // After the others and one file at a time: a browser and a server each want the machine to themselves.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
