@@ -6,7 +6,7 @@ import { isFreeMail } from "./core/mail";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { emailOf, isKnown, sum, View } from "./core/view";
-import { findLead, findLeads, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
+import { findLeads, LEAD_KEY, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
 import { type LeadQuery, listLeads, type Position, positionOf, type Sort } from "./db/list";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
@@ -24,8 +24,7 @@ export async function openLead(deps: Deps, site: SiteRules, id: string): Promise
 
 async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow | null> {
   const kind = id.slice(0, id.indexOf(":"));
-  if (!KEY_KINDS.includes(kind)) return await findLead(deps.db, site.id, id);
-  const key = kind === "email" ? id.toLowerCase() : id;
+  const key = !KEY_KINDS.includes(kind) ? `${LEAD_KEY}${id}` : kind === "email" ? id.toLowerCase() : id;
   return (await findLeads(deps.db, site.id, [key])).get(key) ?? null;
 }
 

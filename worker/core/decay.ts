@@ -84,6 +84,10 @@ export function worth(pool: Pool | null | undefined, decay: Decay, at: number): 
  */
 export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: number, to: number): [number, number] {
   if (!pool) return [0, 0];
+  if (from === to) {
+    const points = worth(pool, decay, from);
+    return [points, points];
+  }
   if ("sum" in pool) {
     const start = worth(pool, decay, from);
     const end = worth(pool, decay, to);
@@ -99,4 +103,16 @@ export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: 
     high += Math.max(start, end);
   }
   return [low, high];
+}
+
+/** Whether pools of two decays fade alike and can be one number. */
+export function canJoin(a: Decay, b: Decay): boolean {
+  return a.kind === "halfLife" && b.kind === "halfLife" && a.ms === b.ms;
+}
+
+/** Two pools of one half-life as one. */
+export function joined(a: Pool, b: Pool, decay: Decay): Pool {
+  if (!("sum" in a && "sum" in b)) return a;
+  const at = Math.max(a.at ?? 0, b.at ?? 0);
+  return { sum: worth(a, decay, at) + worth(b, decay, at), at };
 }

@@ -86,6 +86,7 @@ function noteDay(state: State, day: number): void {
 }
 
 function noteVisitor(state: State, event: LoggedEvent): void {
+  if (event.visitor === "") return;
   const known = state.visitors.find(({ id }) => id === event.visitor);
   if (known) known.lastSeen = Math.max(known.lastSeen, event.timestamp);
   else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp });

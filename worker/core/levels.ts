@@ -10,7 +10,7 @@ import { judge, Range } from "./condition";
 import { DURATION_MAX_MS } from "./duration";
 import type { Ladder, RuleSet } from "./rules";
 import type { State } from "./state";
-import { View } from "./view";
+import { StillLife, View } from "./view";
 
 /** How far ahead a change is looked for; what lies further counts as never. */
 export const HORIZON_MS = DURATION_MAX_MS;
@@ -61,8 +61,14 @@ function raised<T>(value: T, by: number): T | number | Range {
 }
 
 /** Levels at an instant, for a lead that stood at `current` just before it. */
-export function levelsAt(rules: RuleSet, state: State, at: number, current: Levels): Levels {
-  return standing(new View(rules, state, at), current).map((level) => level ?? 0);
+export function levelsAt(
+  rules: RuleSet,
+  state: State,
+  at: number,
+  current: Levels,
+  still = new StillLife(rules, state),
+): Levels {
+  return standing(new View(rules, state, at, at, still), current).map((level) => level ?? 0);
 }
 
 /**
@@ -76,6 +82,7 @@ export function nextChange(
   from: number,
   to: number = from + HORIZON_MS,
   ladder?: number,
+  still = new StillLife(rules, state),
 ): number | null {
   const differs = (levels: readonly (number | null)[]) =>
     levels.some((level, i) => (ladder === undefined || ladder === i) && level !== current[i]);
@@ -85,7 +92,7 @@ export function nextChange(
     if (!stretch) return null;
     const [start, end] = stretch;
     // The instants of a stretch are those after its start, so evaluation begins a millisecond later.
-    if (!differs(standing(new View(rules, state, start + 1, end), current))) continue;
+    if (!differs(standing(new View(rules, state, start + 1, end, still), current))) continue;
     if (end - start <= 1 || looked >= STRETCHES_MAX) return start + 1;
     const middle = start + Math.ceil((end - start) / 2);
     pending.push([middle, end], [start, middle]);
@@ -99,13 +106,20 @@ export interface Step {
 }
 
 /** Every change of levels that time alone brings after `from`, up to and including `to`. */
-export function passTime(rules: RuleSet, state: State, current: Levels, from: number, to: number): Step[] {
+export function passTime(
+  rules: RuleSet,
+  state: State,
+  current: Levels,
+  from: number,
+  to: number,
+  still = new StillLife(rules, state),
+): Step[] {
   const steps: Step[] = [];
   let levels = current;
-  for (let at = nextChange(rules, state, levels, from, to); at !== null; ) {
-    levels = levelsAt(rules, state, at, levels);
+  for (let at = nextChange(rules, state, levels, from, to, undefined, still); at !== null; ) {
+    levels = levelsAt(rules, state, at, levels, still);
     steps.push({ at, levels });
-    at = nextChange(rules, state, levels, at, to);
+    at = nextChange(rules, state, levels, at, to, undefined, still);
   }
   return steps;
 }

@@ -7,10 +7,10 @@
  */
 import type { LoggedEvent } from "./event";
 import { type Award, foldEvent } from "./fold";
-import { type CrossingCause, type Levels, levelNames, levelsAt, levelsNow, passTime } from "./levels";
+import { type CrossingCause, type Levels, levelsAt, levelsNow, passTime } from "./levels";
 import type { RuleSet } from "./rules";
 import { emptyState, type State } from "./state";
-import { sum, View } from "./view";
+import { StillLife, sum, View } from "./view";
 
 /** One level left for another. Names, and the unrounded score at the instant. */
 export interface Crossing {
@@ -51,11 +51,13 @@ export interface Played {
 export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[], told?: Told, version = 0): Played {
   const teller = told ? new Teller(rules, state, told, version) : null;
   const stepwise = teller !== null || rules.remembers;
+  let still: StillLife | undefined;
   const awards = events.map((event) => {
-    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller);
+    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller, still);
     const earned = foldEvent(rules, state, event);
     if (stepwise && state.clock !== null) {
-      state.levels = [...levelsAt(rules, state, state.clock, state.levels)];
+      still = new StillLife(rules, state);
+      state.levels = [...levelsAt(rules, state, state.clock, state.levels, still)];
       teller?.tellEvent(event);
     }
     return earned;
@@ -64,9 +66,9 @@ export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[
   return { awards, crossings: teller?.crossings ?? [], told: teller?.told ?? NOTHING_TOLD };
 }
 
-function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null): void {
+function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null, still?: StillLife): void {
   if (state.clock === null || until <= state.clock) return;
-  for (const step of passTime(rules, state, state.levels, state.clock, until)) {
+  for (const step of passTime(rules, state, state.levels, state.clock, until, still)) {
     state.levels = [...step.levels];
     teller?.tell(step.levels, step.at, "time");
   }
@@ -113,10 +115,9 @@ export class Teller {
 
   tell(levels: Levels, at: number, cause: CrossingCause, messageId?: string): void {
     if (this.told.at !== null && at < this.told.at) return;
-    const names = levelNames(this.rules, levels);
-    for (const { name: ladder, levels: known } of this.rules.ladders) {
+    for (const [i, { name: ladder, levels: known }] of this.rules.ladders.entries()) {
       const from = this.told.levels[ladder] ?? known[0]?.name ?? "";
-      const to = names[ladder] ?? from;
+      const to = known[levels[i] ?? 0]?.name ?? from;
       if (from === to) continue;
       const score = sum(new View(this.rules, this.state, at).scores().low);
       const crossing: Crossing = { at, ladder, from, to, cause, score, rulesVersion: this.version };

@@ -49,6 +49,8 @@ export interface OnRule extends Rule {
 }
 export interface WhileRule extends Rule {
   readonly while: Condition;
+  /** Whether the passing of time alone can make it true or false. */
+  readonly timed: boolean;
 }
 
 export interface Counter {
@@ -278,10 +280,8 @@ class Assembly {
       for (const key of ["where", "group", "limit", "decay", "reset"] as const) {
         if (raw[key] !== undefined) this.problems.add(`${at}/${key}`, `"${key}" goes with "on" rules only`);
       }
-      return {
-        ...base,
-        while: compileCondition(raw.while as Json, leadScope(this.names, false), `${at}/while`, this.problems),
-      };
+      const holds = compileCondition(raw.while as Json, leadScope(this.names, false), `${at}/while`, this.problems);
+      return { ...base, while: holds, timed: leaves(holds).some(({ field }) => this.isTimed(field)) };
     }
     const where = this.where(raw.where, `${at}/where`);
     const decay = raw.decay === undefined ? decays.get(dimension) : this.decay(raw.decay, `${at}/decay`);
@@ -299,6 +299,12 @@ class Assembly {
         : null,
       decay: decay ?? { kind: "none" },
     };
+  }
+
+  private isTimed({ root, key }: Field): boolean {
+    if (root !== "counters") return root === "since" || root === "inactive";
+    const counter = isObject(this.raw.counters) ? this.raw.counters[key] : undefined;
+    return isObject(counter) && durationMs(counter.within) !== null;
   }
 
   private effect(raw: RuleDocument, at: string): Effect {

@@ -3,11 +3,11 @@
  * `while` rules, its scores. Over a stretch, whatever changes with time is a `Range`.
  */
 import { type Field, judge, Range, type Value, type Verdict } from "./condition";
-import { worth, worthBetween } from "./decay";
+import { canJoin, type Decay, joined, type Pool, worth, worthBetween } from "./decay";
 import type { LeadField } from "./fields";
 import { isFreeMail } from "./mail";
 import { dig } from "./read";
-import type { RuleSet } from "./rules";
+import type { Dimension, OnRule, RuleSet, WhileRule } from "./rules";
 import type { State } from "./state";
 
 /** Unrounded scores; over a stretch the lowest and the highest. */
@@ -16,8 +16,60 @@ export interface Scores {
   high: number[];
 }
 
+interface TimedVerdict {
+  rule: WhileRule;
+  verdict: Verdict;
+}
+
+/**
+ * What of a lead stands still while nothing happens to it: found once, and used for every stretch of time that is
+ * looked at. Valid as long as the state is not folded into.
+ */
+export class StillLife {
+  /** Points that do not change, by dimension. */
+  readonly sums: number[];
+  /** Awards that fade; those of one half-life and dimension as one. */
+  readonly fading: { dimension: number; decay: Decay; pool: Pool }[] = [];
+  /** `while` rules that time can make true or false. */
+  readonly timed: WhileRule[] = [];
+  /** The first rule, in document order, that disqualifies whatever the time. */
+  readonly disqualifier: OnRule | WhileRule | null;
+
+  constructor(rules: RuleSet, state: State) {
+    this.sums = rules.dimensions.map(() => 0);
+    for (const rule of rules.on) {
+      const pool = state.rules[rule.index]?.pool;
+      if (!pool) continue;
+      if (rule.decay.kind === "none") this.add(rule.dimension, worth(pool, rule.decay, 0));
+      else this.fade(rule, pool);
+    }
+    let disqualifier: OnRule | WhileRule | null = rules.rules[state.disqualified ?? -1] ?? null;
+    const still = new View(rules, state, state.clock ?? 0, state.clock ?? 0, this);
+    for (const rule of rules.while) {
+      if (rule.timed) this.timed.push(rule);
+      else if (judge(rule.while, still.read) === true) {
+        if (rule.effect.kind === "points") this.add(rule.dimension, rule.effect.points);
+        if (rule.effect.kind === "disqualify" && rule.index < (disqualifier?.index ?? Number.POSITIVE_INFINITY)) {
+          disqualifier = rule;
+        }
+      }
+    }
+    this.disqualifier = disqualifier;
+  }
+
+  private add(dimension: number, points: number): void {
+    this.sums[dimension] = (this.sums[dimension] ?? 0) + points;
+  }
+
+  private fade({ dimension, decay }: OnRule, pool: Pool): void {
+    const alike = this.fading.find((one) => one.dimension === dimension && canJoin(one.decay, decay));
+    if (alike) alike.pool = joined(alike.pool, pool, decay);
+    else this.fading.push({ dimension, decay, pool });
+  }
+}
+
 export class View {
-  private verdicts: Verdict[] | null = null;
+  private verdicts: TimedVerdict[] | null = null;
   private sums: { raw: Scores; clamped: Scores } | null = null;
 
   /** `from` and `to` in ms, neither before the lead's clock; equal for an instant. */
@@ -26,6 +78,7 @@ export class View {
     readonly state: State,
     readonly from: number,
     readonly to: number = from,
+    private readonly still: StillLife = new StillLife(rules, state),
   ) {}
 
   /** Value of a lead's field. */
@@ -46,9 +99,9 @@ export class View {
     }
   };
 
-  /** Whether each `while` rule holds, in the order of `rules.while`. */
-  whiles(): Verdict[] {
-    this.verdicts ??= this.rules.while.map((rule) => judge(rule.while, this.read));
+  /** The `while` rules that time can make true or false, and whether they hold. */
+  private timed(): TimedVerdict[] {
+    this.verdicts ??= this.still.timed.map((rule) => ({ rule, verdict: judge(rule.while, this.read) }));
     return this.verdicts;
   }
 
@@ -70,51 +123,38 @@ export class View {
 
   /**
    * Why the lead is disqualified: the first reason in document order; `null` where it is not. `undefined`: over the
-   * stretch it may be either.
+   * stretch it may be either, or for one reason or another.
    */
   disqualified(): string | null | undefined {
-    const on = this.rules.rules[this.state.disqualified ?? -1];
+    const { disqualifier } = this.still;
     let maybe = false;
-    for (const [i, rule] of this.rules.while.entries()) {
-      if (on && on.index < rule.index) break;
-      if (rule.effect.kind !== "disqualify") continue;
-      const verdict = this.whiles()[i];
+    for (const { rule, verdict } of this.timed()) {
+      if (rule.effect.kind !== "disqualify" || verdict === false) continue;
+      if (disqualifier && disqualifier.index < rule.index) break;
       if (verdict === true) return rule.effect.reason;
-      if (verdict === null) maybe = true;
+      maybe = true;
     }
-    if (on?.effect.kind === "disqualify") return on.effect.reason;
+    if (disqualifier?.effect.kind === "disqualify") return disqualifier.effect.reason;
     return maybe ? undefined : null;
   }
 
   private summed(): { raw: Scores; clamped: Scores } {
     if (this.sums) return this.sums;
-    const low = this.rules.dimensions.map(() => 0);
-    const high = [...low];
-    const add = (dimension: number, least: number, most: number) => {
+    const low = [...this.still.sums];
+    const high = [...this.still.sums];
+    for (const { dimension, decay, pool } of this.still.fading) {
+      const [least, most] = worthBetween(pool, decay, this.from, this.to);
       low[dimension] = (low[dimension] ?? 0) + least;
       high[dimension] = (high[dimension] ?? 0) + most;
-    };
-    for (const rule of this.rules.on) {
-      const pool = this.state.rules[rule.index]?.pool;
-      if (!pool) continue;
-      if (this.from === this.to) {
-        const points = worth(pool, rule.decay, this.from);
-        add(rule.dimension, points, points);
-      } else add(rule.dimension, ...worthBetween(pool, rule.decay, this.from, this.to));
     }
-    for (const [i, rule] of this.rules.while.entries()) {
-      if (rule.effect.kind !== "points") continue;
+    for (const { rule, verdict } of this.timed()) {
+      if (rule.effect.kind !== "points" || verdict === false) continue;
       const { points } = rule.effect;
-      const verdict = this.whiles()[i];
-      if (verdict === true) add(rule.dimension, points, points);
-      else if (verdict === null) add(rule.dimension, Math.min(0, points), Math.max(0, points));
+      low[rule.dimension] = (low[rule.dimension] ?? 0) + (verdict ? points : Math.min(0, points));
+      high[rule.dimension] = (high[rule.dimension] ?? 0) + (verdict ? points : Math.max(0, points));
     }
-    const clamp = (values: number[]) =>
-      values.map((value, i) => {
-        const { min, max } = this.rules.dimensions[i] ?? { min: value, max: value };
-        return Math.min(max, Math.max(min, value));
-      });
-    this.sums = { raw: { low, high }, clamped: { low: clamp(low), high: clamp(high) } };
+    const { dimensions } = this.rules;
+    this.sums = { raw: { low, high }, clamped: { low: clamp(dimensions, low), high: clamp(dimensions, high) } };
     return this.sums;
   }
 
@@ -177,6 +217,13 @@ export class View {
         return state.source?.campaign;
     }
   }
+}
+
+function clamp(dimensions: readonly Dimension[], values: readonly number[]): number[] {
+  return values.map((value, i) => {
+    const { min, max } = dimensions[i] ?? { min: value, max: value };
+    return Math.min(max, Math.max(min, value));
+  });
 }
 
 function span(low: number, high: number): number | Range {

@@ -63,6 +63,9 @@ export function readLead(row: LeadRow): Lead {
   };
 }
 
+/** Key of a lead by its own id. */
+export const LEAD_KEY = "lead:";
+
 /** The leads of a site that own the keys, by key. One round trip. */
 export async function findLeads(
   db: D1Database,
@@ -72,18 +75,18 @@ export async function findLeads(
   const { results } = await db
     .prepare(
       `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
-       WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))`,
+       WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))
+       UNION ALL
+       SELECT '${LEAD_KEY}' || l.id, ${LEAD_COLUMNS} FROM leads l
+       WHERE l.site_id = ?1 AND l.id IN (SELECT value FROM json_each(?3))`,
     )
-    .bind(siteId, JSON.stringify(keys))
+    .bind(
+      siteId,
+      JSON.stringify(keys),
+      JSON.stringify(keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))),
+    )
     .all<LeadRow & { key: string }>();
   return new Map(results.map(({ key, ...row }) => [key, row]));
-}
-
-export async function findLead(db: D1Database, siteId: string, id: string): Promise<LeadRow | null> {
-  return await db
-    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?2 AND l.id = ?1`)
-    .bind(id, siteId)
-    .first<LeadRow>();
 }
 
 /** Leads whose levels time has changed, or will have by `until`: those due longest first. */

@@ -4,6 +4,8 @@ import { z } from "zod";
 import { SORTS } from "../db/list";
 import { Failure } from "../failure";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
+import { FEEDBACKS, patchLead, STATUSES } from "../patch";
+import { readJson } from "./body";
 import { type Api, SITE, siteOf, supposedInstant } from "./context";
 import { checked, decodeCursor, encodeCursor, flag, limit } from "./input";
 
@@ -23,6 +25,13 @@ export function leadRoutes(api: Api): Hono {
   app.get("/leads/:id", async (c) => {
     const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
     return c.json(showLead(site, lead, supposedInstant(c, deps, lead.state.clock)));
+  });
+
+  app.patch("/leads/:id", async (c) => {
+    const found = await openLead(deps, await siteOf(api, c, "write"), c.req.param("id"));
+    await patchLead(deps, found, checked(patchBody, await readJson(c.req.raw)));
+    const { site, lead } = await openLead(deps, found.site, found.lead.id);
+    return c.json(showLead(site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
   });
 
   app.get("/leads/:id/explanation", async (c) => {
@@ -48,6 +57,17 @@ export function leadRoutes(api: Api): Hono {
   return app;
 }
 
+const patchBody = z
+  .strictObject({
+    traits: z.record(z.string(), z.json(), "must be an object").optional(),
+    status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`).optional(),
+    feedback: z
+      .enum(FEEDBACKS, `must be one of ${FEEDBACKS.join(", ")}, or null`)
+      .nullable()
+      .optional(),
+    disqualified: z.null("can only be lifted: null").optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
 const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
 const listQuery = z.strictObject({
   ...SITE,

@@ -1,0 +1,81 @@
+/**
+ * How fast the pure fold is: `npm run bench`. One core, the b2b preset, a history like a marketing site's. Prints
+ * events a second for histories of growing length: the cost of an event must not grow with what came before it.
+ *   --quick  shorter runs    --json  one JSON document instead of the table
+ */
+import { cpus } from "node:os";
+import type { LoggedEvent } from "../worker/core/event.ts";
+import { levelsNow, nextChange } from "../worker/core/levels.ts";
+import { NOTHING_TOLD, play, replay } from "../worker/core/play.ts";
+import { compileRules } from "../worker/core/rules.ts";
+import b2b from "../worker/core/presets/b2b.json" with { type: "json" };
+import { emptyState, packState } from "../worker/core/state.ts";
+
+const PATHS = ["/", "/product", "/pricing", "/blog/one", "/blog/two", "/case-studies/acme", "/careers", "/docs/start"];
+const MINUTE_MS = 60_000;
+/** What the fold is to reach on one core. */
+const GOAL_EVENTS_PER_S = 100_000;
+
+/** A visitor who comes every other day: pages, time on them, now and then a download, a form, an identify. */
+function history(length: number): LoggedEvent[] {
+  const start = Date.UTC(2024, 0, 1);
+  return Array.from({ length }, (_, i): LoggedEvent => {
+    const timestamp = start + i * 4 * MINUTE_MS + Math.floor(i / 12) * 2_000 * MINUTE_MS;
+    const base = { messageId: `m${i}`, timestamp, visitor: "v" };
+    const path = PATHS[(i * 7) % PATHS.length] ?? "/";
+    if (i % 40 === 39) return { ...base, type: "identify", traits: { email: "ada@acme.example", title: "VP Sales" } };
+    if (i % 25 === 24) return { ...base, type: "track", event: "File Downloaded", properties: { file: `f${i % 9}.pdf` } };
+    if (i % 60 === 59) return { ...base, type: "track", event: "Form Submitted", properties: { form: "webinar" } };
+    if (i % 2) return { ...base, type: "track", event: "Page Engaged", properties: { seconds: 20, scroll: 60, path } };
+    return { ...base, type: "page", properties: { path, url: `https://site.example${path}`, title: path } };
+  });
+}
+
+function rules() {
+  const result = compileRules(b2b);
+  if ("rules" in result) return result.rules;
+  throw new Error(JSON.stringify(result.errors));
+}
+
+/** Median of several runs, in ms. */
+function timed(runs: number, work: () => void): number {
+  work();
+  const times = Array.from({ length: runs }, () => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+  return times.sort((a, b) => a - b)[Math.floor(runs / 2)] ?? 0;
+}
+
+const quick = process.argv.includes("--quick");
+const runs = quick ? 3 : 7;
+const set = rules();
+const rate = (events: number, ms: number) => Math.round((events / ms) * 1000);
+const lengths = quick ? [1_000, 10_000] : [1_000, 10_000, 100_000];
+const folds = lengths.map((length) => {
+  const events = history(length);
+  const replayed = timed(runs, () => replay(set, events));
+  const told = timed(runs, () => play(set, emptyState(set), events, NOTHING_TOLD));
+  const state = replay(set, events);
+  const at = state.clock ?? 0;
+  const horizon = timed(runs * 10, () => nextChange(set, state, levelsNow(set, state, at), at));
+  return {
+    events: length,
+    replayPerSecond: rate(length, replayed),
+    withCrossingsPerSecond: rate(length, told),
+    nextChangeMs: Number(horizon.toFixed(3)),
+    stateBytes: packState(state).length,
+  };
+});
+const result = {
+  machine: `${cpus()[0]?.model ?? "?"}, Node ${process.version}`,
+  rules: set.rules.length,
+  goalEventsPerSecond: GOAL_EVENTS_PER_S,
+  folds,
+};
+if (process.argv.includes("--json")) console.log(JSON.stringify(result, null, 2));
+else {
+  console.log(`fold: preset b2b (${set.rules.length} rules), ${result.machine}, goal ${GOAL_EVENTS_PER_S} events/s`);
+  console.table(folds);
+}

@@ -1,0 +1,35 @@
+/** What marketers and sales say of a lead: logged as events like any other, so that a replay knows it too. */
+import type { EventType, Json, JsonObject } from "./core/event";
+import { LEAD_KEY } from "./db/leads";
+import type { Deps } from "./deps";
+import { ingest } from "./ingest";
+import type { Current } from "./lead";
+
+export const STATUSES = ["open", "opportunity", "customer", "partner", "employee"] as const;
+export const FEEDBACKS = ["qualified", "notReady", "unqualified"] as const;
+
+export interface Patch {
+  traits?: JsonObject | undefined;
+  status?: (typeof STATUSES)[number] | undefined;
+  feedback?: (typeof FEEDBACKS)[number] | null | undefined;
+  /** Lifts a disqualification that an event brought. */
+  disqualified?: null | undefined;
+}
+
+/** Logs a patch on a lead. */
+export async function patchLead(deps: Deps, { site, lead }: Current, patch: Patch): Promise<void> {
+  const events: { type: EventType; event?: string; traits?: JsonObject; properties?: JsonObject }[] = [];
+  const said = (event: string, properties: { [name: string]: Json }) =>
+    events.push({ type: "track", event, properties });
+  if (patch.traits) events.push({ type: "identify", traits: patch.traits });
+  if (patch.status) said("Lead Status Changed", { status: patch.status });
+  if (patch.feedback !== undefined) said("Sales Feedback Given", { feedback: patch.feedback });
+  if (patch.disqualified === null) said("Lead Requalified", {});
+  const common = { timestamp: deps.clock(), visitor: "", verified: true as const, context: { active: false } };
+  const key = `${LEAD_KEY}${lead.id}`;
+  await ingest(
+    deps,
+    site,
+    events.map((event) => ({ event: { messageId: deps.newId(), ...common, ...event }, key, visitor: null })),
+  );
+}
