@@ -28,7 +28,8 @@ CREATE TABLE rule_versions (
 
 CREATE INDEX rule_versions_unfinished ON rule_versions (site_id) WHERE finished_at IS NULL;
 
--- Which lead a key belongs to: 'visitor:<anonymousId>', 'user:<userId>', 'email:<address in lower case>'.
+-- Which lead a key belongs to: 'visitor:<anonymousId>', 'user:<userId>', 'email:<address in lower case>', and
+-- 'lead:<id>' of a lead that went up in another.
 CREATE TABLE identities (
   site_id TEXT NOT NULL,
   key TEXT NOT NULL,
@@ -43,10 +44,12 @@ CREATE TABLE leads (
   rules_version INTEGER NOT NULL,
   state TEXT NOT NULL,                -- JSON: what the fold keeps, under rules_version
   told TEXT NOT NULL,                 -- JSON: levels that history tells, and until when
+  keys TEXT NOT NULL,                 -- JSON array: all keys in identities that are the lead's
   tail TEXT NOT NULL,                 -- JSON array: the events after those in log
   logged INTEGER NOT NULL,            -- how many events are in log
   due_at INTEGER,                     -- when time alone will next change a level; NULL: never
   score REAL NOT NULL,                -- unrounded, as of its last change; orders lists
+  scores TEXT NOT NULL,               -- JSON: the same by dimension
   known INTEGER NOT NULL,
   disqualified INTEGER NOT NULL,
   last_seen INTEGER NOT NULL,

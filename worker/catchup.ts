@@ -12,8 +12,7 @@ export async function catchUp(deps: Deps, row: LeadRow): Promise<number> {
   crossings.push(...pendingCrossings(site.rules, lead, now));
   settle(site, lead);
   try {
-    const write = { ...leadWrite(site, row, lead, crossings), keys: { own: [], claimed: [] } };
-    await writeLeads(deps.db, site.id, [], [write]);
+    await writeLeads(deps.db, site.id, [], [leadWrite(site, row, lead, crossings)]);
     return crossings.length;
   } catch (error) {
     if (refusalOf(error) === null) throw error;

@@ -7,6 +7,8 @@ export interface Deps {
   db: D1Database;
   /** ms since the epoch */
   clock: () => number;
+  /** The clock, ever increasing: orders what this isolate accepts, also within a millisecond. */
+  tick: () => number;
   /** A random id, 128 bits. */
   newId: () => string;
   sites: SiteStore;
@@ -21,9 +23,21 @@ export function createDeps(db: () => D1Database, clock: () => number, newId: () 
       return db();
     },
     clock,
+    tick: increasing(clock),
     newId,
     sites: new SiteStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(),
+  };
+}
+
+/** Step between two ticks of the same millisecond, ms; a float of today's size tells steps of 0.00025 apart. */
+export const TICK_MS = 0.001;
+
+function increasing(clock: () => number): () => number {
+  let last = 0;
+  return () => {
+    last = Math.max(clock(), last + TICK_MS);
+    return last;
   };
 }

@@ -1,4 +1,5 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
+import { isOneView, isShownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { type Crossing, replay, Teller } from "./core/play";
 import { emptyState, type State } from "./core/state";
@@ -59,16 +60,24 @@ export function settle(site: SiteRules, lead: Lead): void {
   if (state.clock === null) return;
   const from = Math.max(state.clock, lead.told.at ?? state.clock);
   lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from);
-  lead.score = sum(new View(rules, state, from).scores().low);
+  // History has nothing to tell of a ladder nobody moved on; lists want to know the level all the same.
+  lead.told = {
+    ...lead.told,
+    levels: {
+      ...levelNames(
+        rules,
+        rules.ladders.map(() => 0),
+      ),
+      ...lead.told.levels,
+    },
+  };
+  const scores = new View(rules, state, from).scores().low;
+  lead.score = sum(scores);
+  lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
 }
 
-/** What is to be written of a lead, besides its new keys. */
-export function leadWrite(
-  site: SiteRules,
-  before: LeadRow | null,
-  lead: Lead,
-  crossings: Crossing[],
-): Omit<LeadWrite, "keys"> {
+/** What is to be written of a lead to which nothing happened but time and rules. */
+export function leadWrite(site: SiteRules, before: LeadRow | null, lead: Lead, crossings: Crossing[]): LeadWrite {
   const { state } = lead;
   const at = Math.max(state.clock ?? 0, lead.told.at ?? 0);
   return {
@@ -77,7 +86,23 @@ export function leadWrite(
     known: isKnown(state),
     disqualified: new View(site.rules, state, at).disqualified() !== null,
     crossings,
+    keys: { free: [], moved: [] },
+    absorbed: [],
+    log: null,
   };
+}
+
+/**
+ * What of a lead a visitor is shown the effect of (see core/identity.ts): the lead's own state in the usual case, else
+ * a fold of the events that are its to see.
+ */
+export async function shownState(
+  deps: Deps,
+  { site, lead }: Pick<Current, "site" | "lead">,
+  visitor: string | null,
+): Promise<State> {
+  if (isOneView(lead.state)) return lead.state;
+  return replay(site.rules, (await readLog(deps.db, lead)).filter(isShownTo(visitor, lead.state)));
 }
 
 /** What a page is told of its visitor. */

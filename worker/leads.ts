@@ -7,7 +7,7 @@ import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { emailOf, isKnown, sum, View } from "./core/view";
 import { findLeads, LEAD_KEY, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
-import { type LeadQuery, listLeads, type Position, positionOf, type Sort } from "./db/list";
+import { type LeadFilter, listLeads, type Position, type Sort } from "./db/list";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
@@ -48,7 +48,11 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
     verified: state.verified,
     email,
     userIds: state.userIds,
-    visitors: state.visitors.map(({ id, lastSeen }) => ({ id, verified: false, lastSeen: iso(lastSeen) })),
+    visitors: state.visitors.map(({ id, trust, lastSeen }) => ({
+      id,
+      verified: trust === "verified",
+      lastSeen: iso(lastSeen),
+    })),
     traits: state.traits,
     status: state.status,
     feedback: state.feedback,
@@ -145,8 +149,6 @@ async function scoreCurve(deps: Deps, site: SiteRules, lead: Lead, now: number) 
   return curve;
 }
 
-export type LeadFilter = Omit<LeadQuery, "siteId" | "rulesVersion" | "now" | "after" | "limit">;
-
 /** Most rounds of reading for one page, where leads with changes due turn out not to belong on it. */
 const ROUNDS_MAX = 5;
 
@@ -155,27 +157,30 @@ export async function pageOfLeads(
   deps: Deps,
   site: SiteRules,
   filter: LeadFilter,
-  limit: number,
-  after: Position | null,
+  { sort, limit, after }: { sort: Sort; limit: number; after: Position | null },
 ): Promise<{ data: ShownLead[]; next: Position | null }> {
   const now = deps.clock();
   const data: ShownLead[] = [];
   let position = after;
   for (let round = 0; round < ROUNDS_MAX && data.length < limit; round++) {
-    const query = { ...filter, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position };
+    const query = { ...filter, sort, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position };
     const wanted = limit - data.length;
     const rows = await listLeads(deps.db, { ...query, limit: wanted });
     for (const row of rows) {
       const found = await current(deps, site, row, now);
       const { lead } = found;
       const shown = showLead(found.site, lead, Math.max(now, lead.state.clock ?? now));
-      if (Object.entries(filter.levels).every(([ladder, level]) => shown.levels[ladder] === level)) data.push(shown);
+      if (belongs(shown, filter)) data.push(shown);
     }
     const last = rows.at(-1);
     if (!last || rows.length < wanted) return { data, next: null };
-    position = positionOf(last, filter.sort);
+    position = last.position;
   }
   return { data, next: position };
 }
 
-export type { Position, Sort };
+/** Whether a lead is what was asked for, by its levels as they are and not as they were written. */
+function belongs(shown: ShownLead, { levels, disqualified }: LeadFilter): boolean {
+  if ((shown.disqualified !== null) !== disqualified) return false;
+  return Object.entries(levels).every(([ladder, level]) => shown.levels[ladder] === level);
+}

@@ -31,6 +31,9 @@ function compile(document: unknown): RuleSet {
   throw new Failure("invalid_rules", "The rules in force are unchanged; errors says what is wrong.", result.errors);
 }
 
+/** Most tries to be the next version, where others publish at the same time. */
+const PUBLISH_TRIES_MAX = 20;
+
 export interface Publication {
   document: unknown;
   /** The version that the publisher saw, where they say so. */
@@ -43,12 +46,18 @@ export interface Publication {
 export async function publishRules(deps: Deps, siteId: string, publication: Publication): Promise<number> {
   const { document, expected, notify } = publication;
   compile(document);
-  const { version } = await rulesInForce(deps, siteId);
-  const stale = new Failure("stale", `Version ${version} or a later one is in force; read it before you publish.`);
-  if (expected !== null && expected !== version) throw stale;
-  if (!(await insertRules(deps.db, siteId, version, JSON.stringify(document), deps.clock(), notify))) throw stale;
-  deps.sites.forget();
-  return version + 1;
+  const text = JSON.stringify(document);
+  for (let tries = 0; tries < PUBLISH_TRIES_MAX; tries++) {
+    const { version } = await rulesInForce(deps, siteId);
+    if (expected !== null && expected !== version) {
+      throw new Failure("stale", `Version ${version} is in force, not ${expected}; read it before you publish.`);
+    }
+    if (await insertRules(deps.db, siteId, version, text, deps.clock(), notify)) {
+      deps.sites.forget();
+      return version + 1;
+    }
+  }
+  throw new Failure("busy", "Others publish rules at the same time; nothing was published. Try again.");
 }
 
 /** Paths looked at for patterns that never matched: those of so many leads' latest events. */

@@ -257,7 +257,8 @@ function compileAnyOf(raw: Json, field: Field, at: string, problems: Problems): 
 function compileContains(operand: Json, at: string, problems: Problems): Judge {
   if (typeof operand === "string" && operand !== "") {
     const part = operand.toLowerCase();
-    const isPart = (value: Value) => typeof value === "string" && value.toLowerCase() === part;
+    const wanted = compilePattern(operand, at, problems);
+    const isPart = (value: Value) => typeof value === "string" && matches(wanted, value);
     return (value) =>
       typeof value === "string" ? value.toLowerCase().includes(part) : Array.isArray(value) && value.some(isPart);
   }

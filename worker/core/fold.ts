@@ -7,6 +7,7 @@ import { award, worth } from "./decay";
 import { DAY_MS } from "./duration";
 import type { Json, JsonObject, LoggedEvent } from "./event";
 import { eventKey, triggerKey } from "./fields";
+import { statedEmail } from "./identity";
 import { addOccurrence } from "./occurrences";
 import { dig, put, readEvent } from "./read";
 import type { Counter, OnRule, Period, RuleSet, Triggered } from "./rules";
@@ -20,6 +21,7 @@ import {
   STATUS_DEFAULT,
   type State,
   thin,
+  VISITORS_MAX,
 } from "./state";
 import { digest } from "./text";
 
@@ -31,10 +33,12 @@ export const LIMIT_VALUES_MAX = 500;
 const LIMIT_VALUE_MAX_CHARS = 10;
 /** Traits of a lead, as JSON; one that would go over is not taken up, so that the state stays small. */
 export const TRAITS_MAX_CHARS = 10_240;
+/** Largest number that a counter takes up: sums of it stay numbers. */
+const AMOUNT_MAX = 1e15;
 /** Longest value kept for the explanation of a rule, and all values of a rule together. */
 const SAW_MAX_CHARS = 60;
-/** Most visitors a lead remembers; those seen longest ago are forgotten first. */
-export const VISITORS_MAX = 50;
+/** Most userIds a lead remembers; one person has few. */
+const USER_IDS_MAX = 20;
 
 /** Points that a rule gave for an event, after its group's cap; `points: 0` is an award cut to nothing. */
 export interface Award {
@@ -56,7 +60,8 @@ export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Awa
   const asked = rules.since.indexOf(key);
   if (asked >= 0) state.since[asked] = Math.max(state.since[asked] ?? event.timestamp, event.timestamp);
   notePerson(state, event, key);
-  const triggered = rules.byEvent.get(key);
+  // What sales say of a lead is theirs to say: from a browser it is a word without effect.
+  const triggered = event.verified || !SALES_EVENTS.includes(key) ? rules.byEvent.get(key) : undefined;
   return triggered ? trigger(rules, state, event, triggered, clock) : [];
 }
 
@@ -86,10 +91,14 @@ function noteDay(state: State, day: number): void {
 }
 
 function noteVisitor(state: State, event: LoggedEvent): void {
-  if (event.visitor === "") return;
+  if (event.type === "alias" && event.previousId !== undefined) noteTrust(state, event, event.previousId);
+  if (event.visitor === "") {
+    state.ownEvents = true;
+    return;
+  }
   const known = state.visitors.find(({ id }) => id === event.visitor);
   if (known) known.lastSeen = Math.max(known.lastSeen, event.timestamp);
-  else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp });
+  else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp, trust: "anonymous" });
   if (state.visitors.length > VISITORS_MAX) {
     const oldest = Math.min(...state.visitors.map(({ lastSeen }) => lastSeen));
     state.visitors.splice(
@@ -97,6 +106,13 @@ function noteVisitor(state: State, event: LoggedEvent): void {
       1,
     );
   }
+  if (event.userId !== undefined || statedEmail(event) !== null) noteTrust(state, event, event.visitor);
+}
+
+/** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */
+function noteTrust(state: State, event: LoggedEvent, visitor: string): void {
+  const known = state.visitors.find(({ id }) => id === visitor);
+  if (known && known.trust !== "verified") known.trust = event.verified ? "verified" : "claimed";
 }
 
 /** The events that a marketer's `PATCH` is logged as, by the key of their name. */
@@ -104,16 +120,23 @@ const STATUS_CHANGED = triggerKey("Lead Status Changed");
 const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
 const REQUALIFIED = triggerKey("Lead Requalified");
 
+const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED];
+
 function notePerson(state: State, event: LoggedEvent, key: string): void {
   if (event.traits && (event.type === "identify" || event.type === "group")) mergeTraits(state, event, event.traits);
-  if (event.userId && !state.userIds.includes(event.userId)) state.userIds.push(event.userId);
-  if (event.verified && (event.userId || event.traits?.email)) state.verified = true;
+  if (event.userId !== undefined) noteUser(state, event.userId, event.verified === true);
+  if (event.verified && (event.userId !== undefined || statedEmail(event) !== null)) state.verified = true;
   if (event.country) state.country = event.country;
-  // What sales say of a lead is theirs to say: under the public write key these are events like any other.
   if (!event.verified) return;
   if (key === STATUS_CHANGED) state.status = said(event, "status", state.status) ?? STATUS_DEFAULT;
   if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", state.feedback);
   if (key === REQUALIFIED) state.disqualified = null;
+}
+
+function noteUser(state: State, userId: string, verified: boolean): void {
+  const { userIds, provenUserIds } = state;
+  if (!userIds.includes(userId) && userIds.length < USER_IDS_MAX) userIds.push(userId);
+  if (verified && !provenUserIds.includes(userId) && provenUserIds.length < USER_IDS_MAX) provenUserIds.push(userId);
 }
 
 /** A text property, `null` where it was emptied; what was said before where there is none. */
@@ -144,7 +167,8 @@ function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Tr
   for (const counter of triggered.counters) {
     if (counter.where && judge(counter.where, read) !== true) continue;
     const amount = counter.sum ? read(counter.sum) : 1;
-    if (typeof amount === "number") count(state, counter, event.timestamp, amount, clock);
+    if (typeof amount === "number" && Math.abs(amount) <= AMOUNT_MAX)
+      count(state, counter, event.timestamp, amount, clock);
   }
   for (const rule of triggered.resets) if (fires(state, rule, event, clock)) reset(rules, state, rule);
   const awards: Award[] = [];

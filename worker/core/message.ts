@@ -12,6 +12,8 @@ import { dig, put } from "./read";
 export const MESSAGE_MAX_BYTES = 32_768;
 /** Oldest event a public write key may send: offline queues are drained within it, histories are imported with a secret key. */
 export const EVENT_MAX_AGE_MS = 30 * DAY_MS;
+/** Earliest event at all, ms: nothing worth scoring was measured before. */
+const EVENT_MIN = 0;
 /** Longest id; Segment's ids are 36 characters, e-mail addresses used as ids at most 254. */
 export const ID_MAX_CHARS = 256;
 const NAME_MAX_CHARS = 256;
@@ -114,6 +116,7 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
     return reject("missing_identity", 'A message needs "anonymousId" (the visitor) or "userId".');
   }
   const timestamp = correctedTime(message, reception);
+  if (timestamp < EVENT_MIN) return reject("too_old", "The timestamp is before 1970.");
   if (!reception.trusted && timestamp < reception.now - EVENT_MAX_AGE_MS) {
     return reject("too_old", "The timestamp is more than 30 days ago; import history with a secret key.");
   }

@@ -35,7 +35,7 @@ function readPlain(name: EventField, event: LoggedEvent): Json | undefined {
     case "referrer":
       return pageField(event, name);
     case "host":
-      return urlPart(event, "hostname");
+      return pageField(event, "host") ?? urlPart(event, "hostname");
     case "country":
       return event.country;
     case "campaign":

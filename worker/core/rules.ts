@@ -166,6 +166,8 @@ class Assembly {
   }
 
   build(): RuleSet {
+    this.checkEnds("dimensions");
+    this.checkEnds("groups");
     const dimensions = this.dimensions();
     const counters = this.counters();
     const rules = this.rules(new Map(dimensions.map(({ name, decay }) => [name, decay])));
@@ -190,24 +192,28 @@ class Assembly {
   private dimensions(): (Dimension & { decay: Decay })[] {
     const listed = entriesOf(this.raw.dimensions, dimensionSchema, "#/dimensions").map(({ name, value, at }) => ({
       name,
-      ...this.ends(value, at),
+      ...ends(value),
       decay: this.decay(value.decay, `${at}/decay`),
     }));
-    return listed.length > 0 ? listed : [{ name: DEFAULT_DIMENSION, ...this.ends({}, "#"), decay: { kind: "none" } }];
+    return listed.length > 0 ? listed : [{ name: DEFAULT_DIMENSION, ...ends({}), decay: { kind: "none" } }];
   }
 
   private groups(on: OnRule[]): Group[] {
-    return entriesOf(this.raw.groups, groupSchema, "#/groups").map(({ name, value, at }) => ({
+    return entriesOf(this.raw.groups, groupSchema, "#/groups").map(({ name, value }) => ({
       name,
-      ...this.ends(value, at),
+      ...ends(value),
       rules: on.filter((rule) => rule.group === this.groupNames.indexOf(name)),
     }));
   }
 
-  private ends(raw: { min?: number; max?: number }, at: string): { min: number; max: number } {
-    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = raw;
-    if (min > max) this.problems.add(`${at}/min`, `ends are reversed: min must not be above max (${max})`);
-    return { min, max };
+  /** Looks at every entry, also at those that are wrong in another way. */
+  private checkEnds(part: "dimensions" | "groups"): void {
+    const entries = this.raw[part];
+    for (const [name, one] of Object.entries(isObject(entries) ? entries : {})) {
+      if (!isObject(one) || typeof one.min !== "number" || typeof one.max !== "number" || one.min <= one.max) continue;
+      const at = `#/${part}/${escapePointer(name)}/min`;
+      this.problems.add(at, `ends are reversed: min must not be above max (${one.max})`);
+    }
   }
 
   private decay(raw: DecayDocument | null | undefined, at: string): Decay {
@@ -377,6 +383,10 @@ class Assembly {
       ];
     });
   }
+}
+
+function ends({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: { min?: number; max?: number }) {
+  return { min, max };
 }
 
 function triggers(on: OnRule[], counters: { counter: Counter; on: string }[]): Map<string, Triggered> {

@@ -37,6 +37,19 @@ export interface Source {
   campaign: string | null;
 }
 
+/** `claimed`: said unproved who it is; `verified`: proved it; `anonymous`: said nothing. */
+export type Trust = "anonymous" | "claimed" | "verified";
+
+export interface Visitor {
+  id: string;
+  /** ms */
+  lastSeen: number;
+  trust: Trust;
+}
+
+/** Most visitors of one lead. */
+export const VISITORS_MAX = 50;
+
 export interface State {
   /** The lead's clock: the latest timestamp folded, ms; `null` before the first event. */
   clock: number | null;
@@ -53,6 +66,9 @@ export interface State {
   /** Names of the traits that a verified event set; a claim does not touch them. */
   proven: string[];
   userIds: string[];
+  /** Those of `userIds` that were verified. */
+  provenUserIds: string[];
+  /** Whether a userId or an address was verified. */
   verified: boolean;
   country: string | null;
   status: string;
@@ -60,8 +76,10 @@ export interface State {
   source: Source | null;
   /** The first `on` rule, by its position, that disqualified the lead. */
   disqualified: number | null;
-  /** Latest time of each visitor's events. */
-  visitors: { id: string; lastSeen: number }[];
+  /** Its visitors, with the latest time of each one's events. */
+  visitors: Visitor[];
+  /** Whether there are events of no visitor: sent by a server for a userId, or by a marketer. */
+  ownEvents: boolean;
   rules: (RuleState | null)[];
   counters: (CounterState | null)[];
   /** Latest time of the events that `since.*` asks for. */
@@ -177,6 +195,7 @@ export function emptyState(rules: RuleSet): State {
     traits: {},
     proven: [],
     userIds: [],
+    provenUserIds: [],
     verified: false,
     country: null,
     status: STATUS_DEFAULT,
@@ -184,6 +203,7 @@ export function emptyState(rules: RuleSet): State {
     source: null,
     disqualified: null,
     visitors: [],
+    ownEvents: false,
     rules: rules.rules.map(() => null),
     counters: rules.counters.map(() => null),
     since: rules.since.map(() => null),

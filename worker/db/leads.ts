@@ -9,6 +9,13 @@ import { packState, type State, unpackState } from "../core/state";
 /** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
 export interface Entry extends LoggedEvent {
   receivedAt: number;
+  /** Its place in the batch, where it was not the first. */
+  place?: number;
+}
+
+/** Events of several leads in the order they were accepted. */
+export function inAcceptedOrder(entries: readonly Entry[]): Entry[] {
+  return entries.toSorted((a, b) => a.receivedAt - b.receivedAt || (a.place ?? 0) - (b.place ?? 0));
 }
 
 export interface Lead {
@@ -25,6 +32,10 @@ export interface Lead {
   logged: number;
   dueAt: number | null;
   score: number;
+  /** The score by dimension. */
+  scores: Record<string, number>;
+  /** Keys under which it is found. */
+  keys: string[];
 }
 
 /** A lead as it is stored; JSON still as text, so that holding many costs little and none is shared by mistake. */
@@ -35,14 +46,16 @@ export interface LeadRow {
   rules_version: number;
   state: string;
   told: string;
+  keys: string;
   tail: string;
   logged: number;
   due_at: number | null;
   score: number;
+  scores: string;
 }
 
 const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.tail, l.logged, l.due_at, l.score";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.score, l.scores";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
 export const TAIL_MAX_EVENTS = 32;
@@ -56,10 +69,12 @@ export function readLead(row: LeadRow): Lead {
     rulesVersion: row.rules_version,
     state: unpackState(row.state),
     told: JSON.parse(row.told),
+    keys: JSON.parse(row.keys),
     tail: JSON.parse(row.tail),
     logged: row.logged,
     dueAt: row.due_at,
     score: row.score,
+    scores: JSON.parse(row.scores),
   };
 }
 
@@ -158,8 +173,12 @@ export interface LeadWrite {
   known: boolean;
   disqualified: boolean;
   crossings: Crossing[];
-  /** Keys that become the lead's: `own` must be free, `claimed` are taken only where nobody has them. */
-  keys: { own: string[]; claimed: string[] };
+  /** Keys that become the lead's: `free` ones nobody may have, `moved` ones come from another lead. */
+  keys: { free: string[]; moved: string[] };
+  /** Stored leads that go up in this one. */
+  absorbed: Lead[];
+  /** The whole log, where it is to be written anew. */
+  log: Entry[] | null;
 }
 
 /** Ids and leads are written together or not at all. Returns the rows as they now are. */
@@ -193,9 +212,11 @@ export async function knownMessages(db: D1Database, siteId: string, ids: readonl
   return new Set(results.map(({ id }) => id));
 }
 
-function rowAfter({ after }: LeadWrite): LeadRow {
-  const tail = JSON.stringify(after.tail);
-  const flush = after.tail.length > 1 && (after.tail.length >= TAIL_MAX_EVENTS || tail.length >= TAIL_MAX_CHARS);
+function rowAfter({ after, log }: LeadWrite): LeadRow {
+  // The last event stays, for its receivedAt is where the next one's begins.
+  const kept = log ? log.slice(-1) : after.tail;
+  const tail = JSON.stringify(kept);
+  const flush = kept.length > 1 && (kept.length >= TAIL_MAX_EVENTS || tail.length >= TAIL_MAX_CHARS);
   return {
     id: after.id,
     site_id: after.siteId,
@@ -203,53 +224,104 @@ function rowAfter({ after }: LeadWrite): LeadRow {
     rules_version: after.rulesVersion,
     state: packState(after.state),
     told: JSON.stringify(after.told),
-    // The last event stays, for its receivedAt is where the next one's begins.
-    tail: flush ? JSON.stringify(after.tail.slice(-1)) : tail,
-    logged: flush ? after.logged + after.tail.length - 1 : after.logged,
+    keys: JSON.stringify(after.keys),
+    tail: flush ? JSON.stringify(kept.slice(-1)) : tail,
+    logged: (log ? log.length - 1 : after.logged) + (flush ? kept.length - 1 : 0),
     due_at: after.dueAt,
     score: after.score,
+    scores: JSON.stringify(after.scores),
   };
 }
 
 function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): D1PreparedStatement[] {
-  const { before, after, crossings, keys } = write;
-  const statements = [upsert(db, write, row)];
-  for (const key of keys.own) {
-    statements.push(
-      db.prepare("INSERT INTO identities (site_id, key, lead_id) VALUES (?1, ?2, ?3)").bind(row.site_id, key, row.id),
-    );
-  }
-  for (const key of keys.claimed) {
-    statements.push(
-      db
-        .prepare("INSERT INTO identities (site_id, key, lead_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
-        .bind(row.site_id, key, row.id),
-    );
-  }
-  if (row.logged > after.logged) {
-    statements.push(
-      db
-        .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
-        .bind(row.id, after.logged, JSON.stringify(after.tail.slice(0, -1))),
-    );
-  }
-  if (crossings.length > 0) {
-    // Numbered from the lead's version, so that two writes never use the same number for one instant.
-    const numbered = crossings.map((crossing, i) => ({
-      at: crossing.at,
-      n: (before?.version ?? 0) * 10_000 + i,
-      crossing,
-    }));
-    statements.push(
-      db
-        .prepare(
-          `INSERT INTO crossings (lead_id, at, n, crossing)
-           SELECT ?1, value ->> 'at', value ->> 'n', value -> 'crossing' FROM json_each(?2)`,
-        )
-        .bind(row.id, JSON.stringify(numbered)),
-    );
+  const { after, absorbed, log } = write;
+  return [
+    ...absorbed.flatMap((lead) => absorbStatements(db, lead, row)),
+    upsert(db, write, row),
+    ...keyStatements(db, write, row),
+    ...(log ? rewriteStatements(db, log, row) : logStatement(db, after.tail, after.logged, row)),
+    ...crossingStatement(db, write, row),
+  ];
+}
+
+/**
+ * Removes a lead that goes up in another, and leaves its id as a key of the other. The first statement refuses the
+ * batch (NULL in lead_id) if the lead is no longer as it was read.
+ */
+function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedStatement[] {
+  return [
+    db
+      .prepare(
+        `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, '${LEAD_KEY}' || ?2, CASE WHEN EXISTS
+         (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?2 AND version = ?3) THEN ?4 END`,
+      )
+      .bind(row.site_id, lost.id, lost.version, row.id),
+    db
+      .prepare("UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))")
+      .bind(row.site_id, JSON.stringify(lost.keys), row.id),
+    db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(lost.id),
+    db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(lost.id),
+    db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(row.site_id, lost.id),
+  ];
+}
+
+function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  const free = keys.free.filter((key) => !key.startsWith(LEAD_KEY));
+  return [
+    ...(free.length > 0
+      ? [
+          db
+            .prepare("INSERT INTO identities (site_id, key, lead_id) SELECT ?1, value, ?3 FROM json_each(?2)")
+            .bind(row.site_id, JSON.stringify(free), row.id),
+        ]
+      : []),
+    ...(keys.moved.length > 0
+      ? [
+          db
+            .prepare(
+              "UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))",
+            )
+            .bind(row.site_id, JSON.stringify(keys.moved), row.id),
+        ]
+      : []),
+  ];
+}
+
+function insertLog(db: D1Database, leadId: string, first: number, events: readonly Entry[]): D1PreparedStatement {
+  return db
+    .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
+    .bind(leadId, first, JSON.stringify(events));
+}
+
+/** Moves the tail to the log, where it has grown long. */
+function logStatement(db: D1Database, tail: Entry[], logged: number, row: LeadRow): D1PreparedStatement[] {
+  return row.logged > logged ? [insertLog(db, row.id, logged, tail.slice(0, -1))] : [];
+}
+
+function rewriteStatements(db: D1Database, log: Entry[], row: LeadRow): D1PreparedStatement[] {
+  const statements = [db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(row.id)];
+  for (let first = 0; first < row.logged; first += TAIL_MAX_EVENTS) {
+    statements.push(insertLog(db, row.id, first, log.slice(first, Math.min(first + TAIL_MAX_EVENTS, row.logged))));
   }
   return statements;
+}
+
+function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  if (crossings.length === 0) return [];
+  // Numbered from the lead's version, so that two writes never use the same number for one instant.
+  const numbered = crossings.map((crossing, i) => ({
+    at: crossing.at,
+    n: (before?.version ?? 0) * 10_000 + i,
+    crossing,
+  }));
+  return [
+    db
+      .prepare(
+        `INSERT INTO crossings (lead_id, at, n, crossing)
+         SELECT ?1, value ->> 'at', value ->> 'n', value -> 'crossing' FROM json_each(?2)`,
+      )
+      .bind(row.id, JSON.stringify(numbered)),
+  ];
 }
 
 /**
@@ -264,13 +336,13 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen)
+                          disqualified, last_seen, keys, scores)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
-         logged = excluded.logged, known = excluded.known, disqualified = excluded.disqualified,
+         logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
          last_seen = excluded.last_seen${changed.join("")}`,
     )
     .bind(
@@ -287,6 +359,8 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       known ? 1 : 0,
       disqualified ? 1 : 0,
       after.state.clock ?? 0,
+      row.keys,
+      row.scores,
     );
 }
 
@@ -300,12 +374,16 @@ const TRANSIENT = [
   "reset because its code was updated",
   "Cannot resolve D1 DB due to transient issue",
   "D1 DB is overloaded",
+  "D1 DB storage operation exceeded timeout",
+  "D1 DB's isolate exceeded its memory limit",
+  "D1 DB exceeded its CPU time limit",
+  "Can't read from request stream",
 ];
 
 /** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */
 export function refusalOf(error: unknown): Refusal | null {
   const text = error instanceof Error ? error.message : String(error);
   if (text.includes("messages.id")) return "duplicate";
-  if (text.includes("lead_conflict") || text.includes("identities.key")) return "conflict";
+  if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";
   return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
 }

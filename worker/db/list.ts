@@ -4,8 +4,9 @@ import { drizzle } from "drizzle-orm/d1";
 import type { LeadRow } from "./leads";
 import { leads } from "./schema";
 
+/** What a list is sorted by; `dimension` sorts by the score of one, highest first. */
+export type Sort = (typeof SORTS)[number] | { dimension: string };
 export const SORTS = ["-score", "score", "-lastSeen"] as const;
-export type Sort = (typeof SORTS)[number];
 
 /** Where a page ended: the sorted value and the id of its last lead. */
 export interface Position {
@@ -13,71 +14,121 @@ export interface Position {
   id: string;
 }
 
-export interface LeadQuery {
+/** What leads are wanted; a field left out does not matter. */
+export interface LeadFilter {
+  /** Level names by ladder. */
+  levels: Record<string, string>;
+  disqualified: boolean;
+  known?: boolean | undefined;
+  status?: string | undefined;
+  /** Domain of the e-mail address, lower case. */
+  account?: string | undefined;
+  /** Part of the address, a userId, the name or the company; no case. */
+  q?: string | undefined;
+  /** ms */
+  activeSince?: number | undefined;
+  /** What `minScore` and `maxScore` are about; the whole score, where left out. */
+  dimension?: string | undefined;
+  minScore?: number | undefined;
+  maxScore?: number | undefined;
+}
+
+export interface LeadQuery extends LeadFilter {
   siteId: string;
   rulesVersion: number;
   now: number;
   sort: Sort;
   after: Position | null;
   limit: number;
-  /** Level names by ladder. */
-  levels: Record<string, string>;
-  known?: boolean | undefined;
-  disqualified: boolean;
-  minScore?: number | undefined;
-  maxScore?: number | undefined;
 }
 
-/** A lead's place in its list. */
-export function positionOf(row: LeadRow & { last_seen: number }, sort: Sort): Position {
-  return { value: sort === "-lastSeen" ? row.last_seen : row.score, id: row.id };
+export interface ListedRow extends LeadRow {
+  position: Position;
 }
 
 /**
  * The next leads of a list. Levels are those told, or not known yet: where a change is due, or the rules are newer,
  * a row is returned whatever its levels, for the caller to see for itself.
  */
-export async function listLeads(db: D1Database, query: LeadQuery): Promise<(LeadRow & { last_seen: number })[]> {
-  const column = query.sort === "-lastSeen" ? leads.lastSeen : leads.score;
-  const down = query.sort.startsWith("-");
+export async function listLeads(db: D1Database, query: LeadQuery): Promise<ListedRow[]> {
+  const down = query.sort !== "score";
+  const by = sortValue(query.sort);
+  const { after } = query;
+  const further = after && or((down ? lt : gt)(by, after.value), and(eq(by, after.value), gt(leads.id, after.id)));
+  const rows = await drizzle(db)
+    .select({ lead: leads, value: sql<number>`${by}`.as("value") })
+    .from(leads)
+    .where(and(...filters(query), further ?? undefined))
+    .orderBy((down ? desc : asc)(by), asc(leads.id))
+    .limit(query.limit)
+    .all();
+  return rows.map(({ lead, value }) => ({ ...rowOf(lead), position: { value, id: lead.id } }));
+}
+
+function sortValue(sort: Sort): SQL<number> {
+  if (typeof sort === "object") return dimensionScore(sort.dimension);
+  return sql`${sort === "-lastSeen" ? leads.lastSeen : leads.score}`;
+}
+
+function dimensionScore(name: string): SQL<number> {
+  return sql`coalesce(json_extract(${leads.scores}, ${path(name)}), 0)`;
+}
+
+/** Path of a member in SQLite's JSON functions. */
+function path(...names: string[]): string {
+  return `$${names.map((name) => `.${JSON.stringify(name)}`).join("")}`;
+}
+
+const inState = (...names: string[]) => sql`json_extract(${leads.state}, ${path(...names)})`;
+
+function filters(query: LeadQuery): (SQL | undefined)[] {
+  const { known, status, account, q, activeSince, dimension, minScore, maxScore } = query;
   const unsettled = or(
     and(isNotNull(leads.dueAt), lte(leads.dueAt, query.now)),
     ne(leads.rulesVersion, query.rulesVersion),
   );
-  const conditions: (SQL | undefined)[] = [
+  const email = sql`lower(${inState("traits", "email")})`;
+  const score = dimension === undefined ? sql`${leads.score}` : dimensionScore(dimension);
+  return [
     eq(leads.siteId, query.siteId),
     ...Object.entries(query.levels).map(([ladder, level]) =>
-      or(unsettled, eq(sql`json_extract(${leads.told}, ${`$.levels."${ladder}"`})`, level)),
+      or(unsettled, eq(sql`json_extract(${leads.told}, ${path("levels", ladder)})`, level)),
     ),
-    query.known === undefined ? undefined : eq(leads.known, query.known),
-    eq(leads.disqualified, query.disqualified),
-    query.minScore === undefined ? undefined : gte(leads.score, query.minScore),
-    query.maxScore === undefined ? undefined : lte(leads.score, query.maxScore),
-    query.after === null
-      ? undefined
-      : or(
-          (down ? lt : gt)(column, query.after.value),
-          and(eq(column, query.after.value), gt(leads.id, query.after.id)),
-        ),
+    or(unsettled, eq(leads.disqualified, query.disqualified)),
+    known === undefined ? undefined : eq(leads.known, known),
+    status === undefined ? undefined : eq(inState("status"), status),
+    // LIKE patterns end at 50 bytes in D1; these need none.
+    account === undefined ? undefined : sql`substr(${email}, ${-(account.length + 1)}) = ${`@${account}`}`,
+    q === undefined ? undefined : matchesText(q.toLowerCase(), email),
+    activeSince === undefined ? undefined : gte(inState("active"), activeSince),
+    minScore === undefined ? undefined : gte(score, minScore),
+    maxScore === undefined ? undefined : lte(score, maxScore),
   ];
-  const rows = await drizzle(db)
-    .select()
-    .from(leads)
-    .where(and(...conditions))
-    .orderBy((down ? desc : asc)(column), asc(leads.id))
-    .limit(query.limit)
-    .all();
-  return rows.map((row) => ({
-    id: row.id,
-    site_id: row.siteId,
-    version: row.version,
-    rules_version: row.rulesVersion,
-    state: row.state,
-    told: row.told,
-    tail: row.tail,
-    logged: row.logged,
-    due_at: row.dueAt,
-    score: row.score,
-    last_seen: row.lastSeen,
-  }));
+}
+
+/** Whether a text is part of what a lead goes by. */
+function matchesText(q: string, email: SQL): SQL {
+  const named = ["name", "firstName", "lastName", "company"].map((trait) => inState("traits", trait));
+  const texts = [email, inState("userIds"), ...named];
+  return sql`(${sql.join(
+    texts.map((text) => sql`instr(lower(coalesce(${text}, '')), ${q}) > 0`),
+    sql` OR `,
+  )})`;
+}
+
+function rowOf(lead: typeof leads.$inferSelect): LeadRow {
+  return {
+    id: lead.id,
+    site_id: lead.siteId,
+    version: lead.version,
+    rules_version: lead.rulesVersion,
+    state: lead.state,
+    told: lead.told,
+    keys: lead.keys,
+    tail: lead.tail,
+    logged: lead.logged,
+    due_at: lead.dueAt,
+    score: lead.score,
+    scores: lead.scores,
+  };
 }

@@ -1,6 +1,7 @@
 /** Failures on the wire: RFC 9457 problem documents, one mapping for all routes. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { refusalOf } from "../db/leads";
 import { Failure, type FailureCode } from "../failure";
 
 const ON_THE_WIRE: Record<FailureCode, { status: ContentfulStatusCode; title: string }> = {
@@ -20,10 +21,11 @@ const ON_THE_WIRE: Record<FailureCode, { status: ContentfulStatusCode; title: st
 const RETRY_AFTER_S = 2;
 
 /** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
-export function problem(error: unknown, c: Context): Response {
+export function problem(thrown: unknown, c: Context): Response {
+  // Of a database error only the cause is looked at: the message of a query holds its parameters.
+  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+  const error = refusalOf(cause) === "transient" ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
-    // Of a database error only the cause is logged: the message of a query holds its parameters.
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
     console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
     const detail = "Something broke on our side; it has been logged. Nothing was counted.";
     return document(c, "internal_error", 500, "Internal error", detail);

@@ -16,6 +16,11 @@ export const limit = z
 
 export const flag = z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
 
+export const number = z
+  .string()
+  .regex(/^-?\d{1,12}(\.\d{1,12})?$/, "must be a number")
+  .transform(Number);
+
 /** A time, in ms. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"' })

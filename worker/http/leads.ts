@@ -1,13 +1,14 @@
 /** Leads: one, many, and why. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { SORTS } from "../db/list";
+import type { RuleSet } from "../core/rules";
+import { SORTS, type Sort } from "../db/list";
 import { Failure } from "../failure";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { readJson } from "./body";
 import { type Api, SITE, siteOf, supposedInstant } from "./context";
-import { checked, decodeCursor, encodeCursor, flag, limit } from "./input";
+import { checked, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
 
 export function leadRoutes(api: Api): Hono {
   const { deps } = api;
@@ -16,9 +17,11 @@ export function leadRoutes(api: Api): Hono {
   app.get("/leads", async (c) => {
     const site = await siteOf(api, c, "read");
     const query = checked(listQuery, c.req.query());
-    const levels = checkedLevels(site.rules.ladders, { temperature: query.temperature, stage: query.stage });
-    const after = decodeCursor(query.cursor, position);
-    const { data, next } = await pageOfLeads(deps, site, { ...query, levels }, query.limit, after);
+    const { temperature, stage, sort, limit, cursor, ...filter } = query;
+    const levels = checkedLevels(site.rules.ladders, { temperature, stage });
+    if (filter.dimension !== undefined) checkedDimension(site.rules, filter.dimension);
+    const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
+    const { data, next } = await pageOfLeads(deps, site, { ...filter, levels }, paging);
     return c.json({ data, nextCursor: next && encodeCursor(next) });
   });
 
@@ -73,15 +76,33 @@ const listQuery = z.strictObject({
   ...SITE,
   limit,
   cursor: z.string().optional(),
-  sort: z.enum(SORTS, `must be one of ${SORTS.join(", ")}`).default("-score"),
+  sort: z.string().default("-score"),
   temperature: z.string().optional(),
   stage: z.string().optional(),
   known: flag.optional(),
   disqualified: flag.default(false),
-  minScore: z.coerce.number("must be a number").optional(),
-  maxScore: z.coerce.number("must be a number").optional(),
+  status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`).optional(),
+  account: z.string().min(1, "must not be empty").toLowerCase().optional(),
+  q: z.string().min(1, "must not be empty").max(200, "must be at most 200 characters").optional(),
+  activeSince: instant.optional(),
+  dimension: z.string().optional(),
+  minScore: number.optional(),
+  maxScore: number.optional(),
 });
 const position = z.object({ value: z.number(), id: z.string() });
+
+function checkedDimension(rules: RuleSet, name: string): string {
+  const names = rules.dimensions.map((dimension) => dimension.name);
+  if (names.includes(name)) return name;
+  throw new Failure("invalid_request", `dimension must be one of ${names.join(", ")}.`);
+}
+
+function checkedSort(rules: RuleSet, wanted: string): Sort {
+  const simple = SORTS.find((sort) => sort === wanted);
+  if (simple) return simple;
+  if (wanted.startsWith("-scores.")) return { dimension: checkedDimension(rules, wanted.slice("-scores.".length)) };
+  throw new Failure("invalid_request", `sort must be one of ${SORTS.join(", ")} and -scores.<dimension>.`);
+}
 
 function checkedLevels(
   ladders: readonly { name: string; levels: readonly { name: string }[] }[],

@@ -62,7 +62,7 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
     if (optedOut(c, sender)) return c.json(OPTED_OUT);
     const visitor = c.req.query("anonymousId") ?? getCookie(c, COOKIE);
     if (!visitor) throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId=.");
-    return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, `visitor:${visitor}`)) });
+    return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
   });
   return app;
 }

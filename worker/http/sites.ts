@@ -15,6 +15,7 @@ export function siteRoutes(api: Api): Hono {
 
   app.get("/sites", async (c) => {
     await requireScope(c.req.raw, adminKey, "admin");
+    checked(z.strictObject({}), c.req.query());
     return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
   });
 

@@ -1,0 +1,131 @@
+/**
+ * A D1 database that counts what it is asked and fails when it is told to: the n-th round trip, before it is done or
+ * after (done, but the answer is lost), or the n-th statement of the next write. Everything else is the real database.
+ */
+
+export interface Meter {
+  trips: number;
+  statements: number;
+  rowsRead: number;
+  rowsWritten: number;
+}
+
+export interface Fault {
+  /** Which round trip from now, 1: the next one. */
+  trip: number;
+  /** D1's text, without `D1_ERROR: `. */
+  message: string;
+  /** `before`: nothing is done; `after`: done, but nobody is told. */
+  when: "before" | "after";
+}
+
+interface Metered {
+  meta?: { rows_read?: number; rows_written?: number };
+}
+
+/** The parts of a D1 database that are used, so that this compiles for Node as for workerd. */
+interface Statement {
+  bind(...values: unknown[]): Statement;
+  all(): Promise<Metered>;
+  run(): Promise<Metered>;
+  raw(...args: unknown[]): Promise<unknown>;
+  first(...args: unknown[]): Promise<unknown>;
+}
+interface Database {
+  prepare(sql: string): Statement;
+  batch(statements: Statement[]): Promise<Metered[]>;
+}
+
+/** A statement of SQL that always fails, and so rolls back its batch. */
+const FAILING_SQL = "SELECT json('not json')";
+const WRITES = /^\s*(insert|update|delete)\b/i;
+
+export class FaultyDatabase<D1> {
+  readonly meter: Meter = { trips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 };
+  /** To be given where the database is expected. */
+  readonly db: D1;
+  private faults: Fault[] = [];
+  private failing: number | null = null;
+
+  constructor(real: D1) {
+    const database = real as unknown as Database;
+    const inner = new WeakMap<object, { statement: Statement; writes: boolean }>();
+    const wrap = (statement: Statement, writes: boolean): Statement => {
+      const one: Statement = {
+        bind: (...values) => wrap(statement.bind(...values), writes),
+        all: () => this.trip(() => statement.all()),
+        run: () => this.trip(() => statement.run()),
+        raw: (...args) => this.trip(() => statement.raw(...args)),
+        first: (...args) => this.trip(() => statement.first(...args)),
+      };
+      inner.set(one, { statement, writes });
+      return one;
+    };
+    const wrapped: Database = {
+      prepare: (sql) => wrap(database.prepare(sql), WRITES.test(sql)),
+      batch: (statements) =>
+        this.trip(() => {
+          const all = statements.map((one) => inner.get(one)?.statement ?? one);
+          if (this.failing !== null && statements.some((one) => inner.get(one)?.writes)) {
+            if (this.failing < all.length) all.splice(this.failing, 1, database.prepare(FAILING_SQL));
+            this.failing = null;
+          }
+          return database.batch(all);
+        }),
+    };
+    this.db = wrapped as unknown as D1;
+  }
+
+  /** Fails a round trip to come; several faults may be set. */
+  fail(fault: Fault): void {
+    this.faults.push({ ...fault, trip: fault.trip + this.meter.trips });
+  }
+
+  /** Fails a statement, from 0, of the next batch that writes; none where it has fewer. */
+  failStatement(n: number): void {
+    this.failing = n;
+  }
+
+  /** Faults set but not met. */
+  get pending(): number {
+    return this.faults.length;
+  }
+
+  heal(): void {
+    this.faults = [];
+    this.failing = null;
+  }
+
+  /** What `work` asks of the database. */
+  async measure(work: () => Promise<unknown>): Promise<Meter> {
+    const before = { ...this.meter };
+    await work();
+    return {
+      trips: this.meter.trips - before.trips,
+      statements: this.meter.statements - before.statements,
+      rowsRead: this.meter.rowsRead - before.rowsRead,
+      rowsWritten: this.meter.rowsWritten - before.rowsWritten,
+    };
+  }
+
+  private async trip<T>(run: () => Promise<T>): Promise<T> {
+    this.meter.trips += 1;
+    const fault = this.faults.find(({ trip }) => trip === this.meter.trips);
+    this.faults = this.faults.filter((one) => one !== fault);
+    const refusal = () => new Error(`D1_ERROR: ${fault?.message}`);
+    if (fault?.when === "before") throw refusal();
+    const result = await run();
+    this.count(result);
+    if (fault?.when === "after") throw refusal();
+    return result;
+  }
+
+  private count(result: unknown): void {
+    for (const one of Array.isArray(result) ? result : [result]) {
+      this.meter.statements += 1;
+      const { meta } = (one ?? {}) as Metered;
+      this.meter.rowsRead += meta?.rows_read ?? 0;
+      this.meter.rowsWritten += meta?.rows_written ?? 0;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** The Worker's app inside a test: on the test's database, with a clock and a database that the test may choose. */
+import { env } from "cloudflare:workers";
+import { expect } from "vitest";
+import { createApp } from "../../worker/app";
+import { replay } from "../../worker/core/play";
+import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
+import { compiled } from "../../worker/db/sites";
+import { createDeps } from "../../worker/deps";
+import { Api } from "../support/api";
+
+export const { DB } = env as unknown as { DB: D1Database };
+export const ADMIN_KEY = "test-admin-key";
+export const MINUTE = 60_000;
+export const DAY = 86_400_000;
+
+export interface AppOptions {
+  db?: D1Database;
+  clock?: () => number;
+}
+
+/** An isolate of its own: nothing is shared with another but the database. */
+export function startApi({ db = DB, clock = Date.now }: AppOptions = {}): Api {
+  const newId = () => crypto.randomUUID().replaceAll("-", "");
+  const app = createApp(
+    createDeps(() => db, clock, newId),
+    { KELVIN_ADMIN_KEY: ADMIN_KEY },
+  );
+  return new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+}
+
+/** How often the log and the tails hold each message. */
+export async function loggedIds(siteId: string): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const row of await leadRows(siteId)) {
+    for (const { messageId } of await readLog(DB, readLead(row)))
+      counts.set(messageId, (counts.get(messageId) ?? 0) + 1);
+  }
+  return counts;
+}
+
+async function leadRows(siteId: string): Promise<LeadRow[]> {
+  return (await DB.prepare("SELECT * FROM leads WHERE site_id = ?").bind(siteId).all<LeadRow>()).results;
+}
+
+/** The law, for every lead of a site: what is kept is what a replay of its log from nothing finds. */
+export async function expectTheLaw(siteId: string): Promise<void> {
+  const documents = await DB.prepare("SELECT version, document FROM rule_versions WHERE site_id = ?")
+    .bind(siteId)
+    .all<{ version: number; document: string }>();
+  const ids = new Set<string>();
+  for (const row of await leadRows(siteId)) {
+    const document = documents.results.find(({ version }) => version === row.rules_version)?.document;
+    if (!document) throw new Error(`lead ${row.id} is under rules that are not there`);
+    const lead = readLead(row);
+    const log = await readLog(DB, lead);
+    const replayed = replay(compiled(document), log);
+    expect(lead.state, `state of ${row.id}`).toEqual(JSON.parse(JSON.stringify(replayed)));
+    for (const { messageId } of log) {
+      expect(ids, "a message counts once").not.toContain(messageId);
+      ids.add(messageId);
+    }
+  }
+  const kept = await DB.prepare("SELECT id FROM messages WHERE site_id = ?").bind(siteId).all<{ id: string }>();
+  expect(new Set(kept.results.map(({ id }) => id)), "ids used up are those of the log").toEqual(ids);
+}

@@ -1,0 +1,164 @@
+/** The list of leads (contract §7): order, filters, pages, and what is refused. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Lead, type List, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
+import { DAY, expectTheLaw, MINUTE, startApi } from "./app";
+
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+let now = NOW;
+const iso = (ms: number) => new Date(ms).toISOString();
+const api = startApi({ clock: () => now });
+
+/** Half-life of 30 days but for pages, two ladders, one reason to be left out. */
+const RULES = {
+  dimensions: { engagement: { decay: { halfLife: "30d" } } },
+  rules: [
+    { id: "demo", on: "Form Submitted", points: 70, limit: { times: 1 } },
+    { id: "page", on: "page", points: 1, decay: null },
+    { id: "rival", while: { "email.domain": "rival.example" }, disqualify: "competitor" },
+  ],
+  levels: { ...PLAIN_RULES.levels, stage: [{ name: "lead" }, { name: "mql", when: { score: { gte: 35 } } }] },
+};
+
+describe("the list", () => {
+  let crowd: Site;
+  const score = (i: number) => (i * 7) % 60;
+  beforeAll(async () => {
+    crowd = await api.createSite(RULES);
+    for (let i = 0; i < 60; i++) {
+      const pages = Array.from({ length: score(i) }, () => page(`v${i}`, "/", { timestamp: iso(NOW - i * MINUTE) }));
+      await crowd.post([...pages, track(`v${i}`, "E", {}, { timestamp: iso(NOW - i * MINUTE) })]);
+    }
+    await crowd.post([{ type: "identify", anonymousId: "v1", userId: "ann", traits: { email: "ann@acme.example" } }]);
+    await crowd.post([{ type: "identify", anonymousId: "v2", traits: { email: "bob@rival.example" } }]);
+  });
+  const list = async (query: string) => (await crowd.rest<List<Lead>>(`/v1/leads?${query}`)).body;
+  const names = (leads: Lead[]) => leads.map(({ visitors }) => visitors[0]?.id);
+  const scores = (leads: Lead[]) => leads.map((lead) => lead.exact.score);
+
+  test.each([
+    ["sort=-score", (a: Lead, b: Lead) => b.exact.score - a.exact.score],
+    ["", (a: Lead, b: Lead) => b.exact.score - a.exact.score],
+    [
+      "sort=-scores.engagement",
+      (a: Lead, b: Lead) => (b.exact.scores.engagement ?? 0) - (a.exact.scores.engagement ?? 0),
+    ],
+    ["sort=score", (a: Lead, b: Lead) => a.exact.score - b.exact.score],
+    ["sort=-lastSeen", (a: Lead, b: Lead) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen)],
+  ])("%s", async (query, order) => {
+    const { data } = await list(`${query}&limit=200`);
+    expect(data).toHaveLength(59);
+    expect(data.map(({ id }) => id)).toEqual([...data].sort(order).map(({ id }) => id));
+  });
+
+  test.each<[string, (lead: Lead) => boolean]>([
+    ["temperature=cold", ({ temperature }) => temperature === "cold"],
+    ["temperature=warm", ({ temperature }) => temperature === "warm"],
+    ["temperature=hot", ({ temperature }) => temperature === "hot"],
+    ["stage=lead", ({ levels }) => levels.stage === "lead"],
+    ["stage=mql", ({ levels }) => levels.stage === "mql"],
+    ["known=true", ({ known }) => known],
+    ["known=false", ({ known }) => !known],
+    ["minScore=30", ({ exact }) => exact.score >= 30],
+    ["maxScore=30", ({ exact }) => exact.score <= 30],
+    ["dimension=engagement&minScore=30", ({ exact }) => (exact.scores.engagement ?? 0) >= 30],
+    ["q=ann@acme", ({ email }) => email === "ann@acme.example"],
+    ["account=acme.example", ({ account }) => account === "acme.example"],
+    ["status=open", ({ status }) => status === "open"],
+    [`activeSince=${iso(NOW - 10 * MINUTE)}`, ({ lastSeen }) => Date.parse(lastSeen) >= NOW - 10 * MINUTE],
+    ["minScore=10&maxScore=12&temperature=cold", ({ exact }) => exact.score >= 10 && exact.score <= 12],
+  ])("%s", async (query, wanted) => {
+    const { data } = await list("limit=200");
+    const expected = data.filter(wanted);
+    expect(names((await list(`limit=200&${query}`)).data)).toEqual(names(expected));
+    if (query !== "temperature=hot") expect(expected.length).toBeGreaterThan(0);
+  });
+
+  test("leaves out the disqualified unless asked for", async () => {
+    expect(names((await list("limit=200")).data)).not.toContain("v2");
+    expect(names((await list("limit=200&disqualified=false")).data)).not.toContain("v2");
+    expect(names((await list("limit=200&disqualified=true")).data)).toContain("v2");
+    expect(await crowd.lead("visitor:v2")).toMatchObject({
+      disqualified: "competitor",
+      score: score(2),
+      levels: { temperature: "cold", stage: "lead" },
+    });
+  });
+
+  test.each(["-score", "score", "-lastSeen"])("a walk by cursor sorted by %s, while others write", async (sort) => {
+    const seen: Lead[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const { data, nextCursor } = await list(`limit=7&sort=${sort}${cursor && `&cursor=${cursor}`}`);
+      expect(data.length).toBeLessThanOrEqual(7);
+      seen.push(...data);
+      cursor = nextCursor;
+      await crowd.post([page(unique("newcomer")), page(unique("newcomer"))]);
+    }
+    const walked = names(seen).filter((name) => !name?.startsWith("newcomer"));
+    expect(new Set(walked).size, "none twice").toBe(walked.length);
+    expect(walked, "none left out").toHaveLength(59);
+    const inOrder = sort === "-lastSeen" ? seen.map(({ lastSeen }) => Date.parse(lastSeen)) : scores(seen);
+    const sorted = [...inOrder].sort((a, b) => (sort === "score" ? a - b : b - a));
+    expect(inOrder).toEqual(sorted);
+  });
+
+  test("level filters are exact when time alone has changed the level", async () => {
+    const cooling = await api.createSite(RULES);
+    await cooling.post([track("a", "Form Submitted")]);
+    const hot = async () => (await cooling.rest<List<Lead>>("/v1/leads?temperature=hot")).body.data.length;
+    const warm = async () => (await cooling.rest<List<Lead>>("/v1/leads?temperature=warm")).body.data.length;
+    expect([await hot(), await warm()]).toEqual([1, 0]);
+    now = NOW + 5 * DAY;
+    expect([await hot(), await warm()]).toEqual([0, 1]);
+    now = NOW;
+  });
+
+  test("and when a new version of the rules has", async () => {
+    const changing = await api.createSite(RULES);
+    await changing.post([track("a", "Form Submitted")]);
+    await changing.post([{ type: "identify", anonymousId: "b", traits: { email: "b@acme.example" } }]);
+    const rules = structuredClone(RULES);
+    rules.rules[0] = { id: "demo", on: "Form Submitted", points: 40, limit: { times: 1 } };
+    rules.rules[2] = { id: "rival", while: { "email.domain": "acme.example" }, disqualify: "competitor" };
+    expect((await changing.publish(rules)).status).toBe(200);
+    const listed = async (query: string) => names((await changing.rest<List<Lead>>(`/v1/leads?${query}`)).body.data);
+    expect(await listed("temperature=hot")).toEqual([]);
+    expect(await listed("temperature=warm")).toEqual(["a"]);
+    expect(await listed("")).toEqual(["a"]);
+    await expectTheLaw(changing.id);
+  });
+
+  test.each([
+    "limit=201",
+    "limit=0",
+    "limit=-1",
+    "limit=1.5",
+    "limit=ten",
+    "sort=name",
+    "sort=-scores.nothing",
+    "temperature=boiling",
+    "stage=vip",
+    "known=maybe",
+    "disqualified=1",
+    "minScore=many",
+    "status=nonsense",
+    "activeSince=yesterday",
+    "dimension=nowhere",
+    "cursor=nonsense",
+    "cursor=eyJ9",
+    "page=2",
+  ])("?%s: 400", async (query) => {
+    const answer = await crowd.rest(`/v1/leads?${query}`);
+    expect(answer).toMatchObject({ status: 400, body: { status: 400, detail: expect.any(String) } });
+    expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+  });
+
+  test.each(["/v1/leads/visitor:v1", "/v1/leads/visitor:v1/explanation", "/v1/leads/visitor:v1/events"])(
+    "%s with an unknown parameter: 400",
+    async (path) => {
+      expect((await crowd.rest(`${path}?nothing=1`)).status).toBe(400);
+      expect((await crowd.rest(path)).status).toBe(200);
+    },
+  );
+
+  test("the law", () => expectTheLaw(crowd.id));
+});

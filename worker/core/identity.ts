@@ -1,0 +1,88 @@
+/**
+ * Who is it: what an event says of identity, what that does to the leads concerned, and whose events a browser may see
+ * the effect of. A claim joins leads for the marketer only; it neither reads nor moves anybody's page, and it moves
+ * nobody's data but the claimant's own.
+ */
+import type { LoggedEvent } from "./event";
+import { dig } from "./read";
+import { type State, VISITORS_MAX } from "./state";
+
+/** Most keys (visitors, userIds, addresses) of one lead: past it nothing more joins, which stops merge bombs. */
+export const KEYS_MAX = 100;
+
+export const visitorKey = (id: string) => `visitor:${id}`;
+export const userKey = (id: string) => `user:${id}`;
+export const emailKey = (address: string) => `email:${address.toLowerCase()}`;
+
+/** Longest address there can be (RFC 5321). */
+const EMAIL_MAX_CHARS = 254;
+
+/** The e-mail address that an event states, `null` where it states none. */
+export function statedEmail(event: LoggedEvent): string | null {
+  const email = event.type === "identify" ? dig(event.traits, "email") : undefined;
+  if (typeof email !== "string" || email.length > EMAIL_MAX_CHARS || !email.isWellFormed()) return null;
+  return /^[^\s@]+@[^\s@]+$/.test(email) ? email : null;
+}
+
+/** The keys by which an event says that its lead goes, besides the one it came under. */
+export function statedKeys(event: LoggedEvent): string[] {
+  const keys: string[] = [];
+  if (event.userId !== undefined) keys.push(userKey(event.userId));
+  const email = statedEmail(event);
+  if (email !== null) keys.push(emailKey(email));
+  if (event.type === "alias" && event.previousId !== undefined) {
+    keys.push(visitorKey(event.previousId), userKey(event.previousId));
+  }
+  return keys;
+}
+
+/**
+ * What a stated key does: `merge` the event's lead into the key's owner; `move` the visitor there from this event on,
+ * what came before staying where it is; `stay`: the events remain with the lead they came under.
+ */
+export type Join = "merge" | "move" | "stay";
+
+/** Decides for an event of lead `mine` that states a key which `theirs` has; `null`: which nobody has. */
+export function joinOf(event: LoggedEvent, key: string, mine: State, theirs: State | null): Join {
+  const isUser = key.startsWith("user:") && event.userId !== undefined && key === userKey(event.userId);
+  const userId = isUser ? event.userId : undefined;
+  if (userId !== undefined) {
+    const others = event.verified ? mine.provenUserIds : mine.userIds;
+    // Somebody else signs in at the same browser: another person, from here on.
+    const isAnother = others.length > 0 && !others.includes(userId);
+    if (isAnother && !event.verified && mine.provenUserIds.length > 0) return "stay";
+    if (isAnother) return "move";
+  }
+  if (!theirs) return "stay";
+  if (mine.visitors.length + theirs.visitors.length > VISITORS_MAX) return "stay";
+  if (areTwoPeople(mine, theirs)) return "stay";
+  if (event.verified) return "merge";
+  return isAlone(mine) ? "merge" : "stay";
+}
+
+/** Two leads with different verified userIds are two people, whatever address they share. */
+function areTwoPeople(a: State, b: State): boolean {
+  const share = a.provenUserIds.some((id) => b.provenUserIds.includes(id));
+  return a.provenUserIds.length > 0 && b.provenUserIds.length > 0 && !share;
+}
+
+/** Whether a lead is nothing but one visitor's own events, none of them verified: all that a claim may take along. */
+function isAlone(state: State): boolean {
+  return !state.verified && state.visitors.length + (state.ownEvents ? 1 : 0) <= 1;
+}
+
+/**
+ * Whether an event counts in what `visitor` is shown: a mere claimant is shown the fold of its own events, anybody
+ * else that of all but the claimants. `null`: the caller is a server that speaks of a user, not a browser.
+ */
+export function isShownTo(visitor: string | null, state: State): (event: LoggedEvent) => boolean {
+  const trust = new Map(state.visitors.map((one) => [one.id, one.trust]));
+  if (visitor !== null && trust.get(visitor) === "claimed") return (event) => event.visitor === visitor;
+  if (visitor === null && !state.verified) return (event) => event.visitor === "" && !event.verified;
+  return (event) => (event.visitor === "" ? event.verified === true : trust.get(event.visitor) !== "claimed");
+}
+
+/** Whether what is shown to everybody is the lead's own state: the usual case, one visitor and nothing else. */
+export function isOneView(state: State): boolean {
+  return state.visitors.length === 1 ? !state.ownEvents : state.visitors.length === 0;
+}

@@ -1,0 +1,193 @@
+/**
+ * Resolution: which lead every event of a batch belongs to. Opens the leads concerned, joins them where an event says
+ * that two are one, and folds. It leaves drafts that carry everything to be written; nothing is written here.
+ */
+import type { LoggedEvent } from "./core/event";
+import { joinOf, KEYS_MAX, statedKeys, visitorKey } from "./core/identity";
+import { levelsNow } from "./core/levels";
+import type { Received } from "./core/message";
+import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
+import { emptyState } from "./core/state";
+import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
+import type { SiteRules } from "./db/sites";
+import { type Deps, TICK_MS } from "./deps";
+import { Failure } from "./failure";
+import { type Current, current } from "./lead";
+
+/** A lead with what is to be written of it. */
+export interface Draft extends Current {
+  before: LeadRow | null;
+  /** Ids of the messages folded into it. */
+  fresh: string[];
+  /** Keys that become the lead's: `free` ones nobody may have, `moved` ones come from another lead. */
+  keys: { free: string[]; moved: string[] };
+  /** Stored leads that go up in this one. */
+  absorbed: Lead[];
+  /** The whole log, where leads were joined and it is to be written anew. */
+  log: Entry[] | null;
+}
+
+/** Resolves and folds events. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
+export async function resolve(
+  deps: Deps,
+  site: SiteRules,
+  keys: readonly string[],
+  events: readonly Received[],
+): Promise<{ drafts: Draft[]; owners: ReadonlyMap<string, Draft> }> {
+  const resolution = new Resolution(deps, site);
+  await resolution.open(
+    keys,
+    events.flatMap(({ event }) => statedKeys(event)),
+  );
+  for (const [place, received] of events.entries()) await resolution.place(received, place);
+  const { owners } = resolution;
+  return { drafts: [...new Set(owners.values())], owners };
+}
+
+class Resolution {
+  /** The draft of every key looked up so far that has one. */
+  readonly owners = new Map<string, Draft>();
+  private readonly looked = new Set<string>();
+  private readonly now: number;
+  private readonly acceptedAt: number;
+
+  constructor(
+    private readonly deps: Deps,
+    private readonly site: SiteRules,
+  ) {
+    this.now = deps.clock();
+    this.acceptedAt = deps.tick();
+  }
+
+  /** Finds the leads of keys not looked up yet; where that takes a trip, those of `likely` keys in the same one. */
+  async open(keys: readonly string[], likely: readonly string[] = []): Promise<void> {
+    const wanted = keys.filter((key) => !this.looked.has(key));
+    const missing: string[] = [];
+    for (const key of wanted) {
+      this.looked.add(key);
+      const held = this.deps.leads.get(this.site.id, key);
+      if (held) await this.own(key, held);
+      else missing.push(key);
+    }
+    if (missing.length === 0) return;
+    for (const key of likely) {
+      if (!this.looked.has(key)) missing.push(key);
+      this.looked.add(key);
+    }
+    for (const [key, row] of await findLeads(this.deps.db, this.site.id, missing)) await this.own(key, row);
+  }
+
+  private async own(key: string, row: LeadRow): Promise<void> {
+    const open = [...this.owners.values()].find(({ before }) => before?.id === row.id);
+    this.owners.set(key, open ?? draft(await current(this.deps, this.site, row, this.now), row));
+  }
+
+  /** Gives an event to its lead, after what it says of identity has been acted on. */
+  async place({ event, key, visitor }: Received, place: number): Promise<void> {
+    let mine = this.owners.get(key) ?? this.newLead(key);
+    if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
+    const stated = statedKeys(event).filter((one) => one !== key && !mine.lead.keys.includes(one));
+    await this.open(stated);
+    for (const one of stated) mine = await this.join(mine, event, one, visitor);
+    this.fold(mine, event, place);
+  }
+
+  /** Acts on one stated key; returns the lead that the event belongs to from now on. */
+  private async join(mine: Draft, event: LoggedEvent, key: string, visitor: string | null): Promise<Draft> {
+    const theirs = this.owners.get(key) ?? null;
+    if (theirs === mine) return mine;
+    switch (joinOf(event, key, mine.lead.state, theirs?.lead.state ?? null)) {
+      case "merge":
+        return theirs ? await this.merge(mine, theirs) : mine;
+      case "move":
+        return visitor === null ? mine : this.move(mine, theirs ?? this.newLead(key), visitorKey(visitor));
+      case "stay":
+        // An alias may name what never was; a userId or an address becomes a name of the lead.
+        if (!theirs && event.type !== "alias" && mine.lead.keys.length < KEYS_MAX) this.give(mine, key);
+        return mine;
+    }
+  }
+
+  /** `mine` goes up in `theirs`: the union of their events, folded in the order they were accepted. */
+  private async merge(mine: Draft, theirs: Draft): Promise<Draft> {
+    if (mine.lead.keys.length + theirs.lead.keys.length > KEYS_MAX) return mine;
+    const stored = [theirs, mine].map(({ lead, log }) => ({ lead, log }));
+    const logs = await readLogs(
+      this.deps.db,
+      stored.map(({ lead }) => lead),
+    );
+    const { site, lead } = theirs;
+    theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
+    lead.state = replay(site.rules, theirs.log);
+    const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
+    const at = Math.max(this.now, lead.state.clock ?? this.now, lead.told.at ?? this.now);
+    teller.tell(levelsNow(site.rules, lead.state, at), at, "merge");
+    lead.told = teller.told;
+    theirs.crossings.push(...teller.crossings);
+    theirs.fresh.push(...mine.fresh);
+    theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
+    theirs.keys.free.push(...mine.keys.free);
+    theirs.keys.moved.push(...mine.keys.moved);
+    lead.keys = [...lead.keys, ...mine.lead.keys];
+    if (mine.before) this.give(theirs, `${LEAD_KEY}${mine.lead.id}`);
+    for (const [key, owner] of this.owners) if (owner === mine) this.owners.set(key, theirs);
+    return theirs;
+  }
+
+  /** The visitor is somebody else from here on; what it did before stays. */
+  private move(mine: Draft, theirs: Draft, key: string): Draft {
+    mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
+    theirs.lead.keys = [...theirs.lead.keys, key];
+    if (mine.keys.free.includes(key)) {
+      mine.keys.free = mine.keys.free.filter((one) => one !== key);
+      theirs.keys.free.push(key);
+    } else theirs.keys.moved.push(key);
+    this.owners.set(key, theirs);
+    return theirs;
+  }
+
+  private give(owner: Draft, key: string): void {
+    owner.lead.keys = [...owner.lead.keys, key];
+    owner.keys.free.push(key);
+    this.owners.set(key, owner);
+  }
+
+  private fold({ site, lead, fresh, crossings, log }: Draft, event: LoggedEvent, place: number): void {
+    // Above that of the batch before, so that (receivedAt, place) orders a lead's events for good.
+    const before = (log ?? lead.tail).findLast((entry) => !fresh.includes(entry.messageId))?.receivedAt ?? 0;
+    const receivedAt = Math.max(this.acceptedAt, before + TICK_MS);
+    const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
+    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
+    lead.told = played.told;
+    lead.tail.push(entry);
+    log?.push(entry);
+    crossings.push(...played.crossings);
+    fresh.push(event.messageId);
+  }
+
+  private newLead(key: string): Draft {
+    if (key.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
+    const { site } = this;
+    const lead: Lead = {
+      id: `lead_${this.deps.newId()}`,
+      siteId: site.id,
+      version: 0,
+      rulesVersion: site.rulesVersion,
+      state: emptyState(site.rules),
+      told: NOTHING_TOLD,
+      tail: [],
+      logged: 0,
+      dueAt: null,
+      score: 0,
+      scores: {},
+      keys: [],
+    };
+    const made = draft({ site, lead, crossings: [] }, null);
+    this.give(made, key);
+    return made;
+  }
+}
+
+function draft(found: Current, before: LeadRow | null): Draft {
+  return { ...found, before, fresh: [], keys: { free: [], moved: [] }, absorbed: [], log: null };
+}
