@@ -7,8 +7,8 @@ import { cpus } from "node:os";
 import type { LoggedEvent } from "../worker/core/event.ts";
 import { levelsNow, nextChange } from "../worker/core/levels.ts";
 import { NOTHING_TOLD, play, replay } from "../worker/core/play.ts";
-import { compileRules } from "../worker/core/rules.ts";
 import b2b from "../worker/core/presets/b2b.json" with { type: "json" };
+import { compileRules } from "../worker/core/rules.ts";
 import { emptyState, packState } from "../worker/core/state.ts";
 
 const PATHS = ["/", "/product", "/pricing", "/blog/one", "/blog/two", "/case-studies/acme", "/careers", "/docs/start"];
@@ -24,7 +24,8 @@ function history(length: number): LoggedEvent[] {
     const base = { messageId: `m${i}`, timestamp, visitor: "v" };
     const path = PATHS[(i * 7) % PATHS.length] ?? "/";
     if (i % 40 === 39) return { ...base, type: "identify", traits: { email: "ada@acme.example", title: "VP Sales" } };
-    if (i % 25 === 24) return { ...base, type: "track", event: "File Downloaded", properties: { file: `f${i % 9}.pdf` } };
+    if (i % 25 === 24)
+      return { ...base, type: "track", event: "File Downloaded", properties: { file: `f${i % 9}.pdf` } };
     if (i % 60 === 59) return { ...base, type: "track", event: "Form Submitted", properties: { form: "webinar" } };
     if (i % 2) return { ...base, type: "track", event: "Page Engaged", properties: { seconds: 20, scroll: 60, path } };
     return { ...base, type: "page", properties: { path, url: `https://site.example${path}`, title: path } };

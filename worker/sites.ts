@@ -1,6 +1,6 @@
 /** Sites: made and changed. */
 
-import { FIRST_RULES } from "./core/presets";
+import { FIRST_PRESET, PRESETS, type PresetName } from "./core/presets";
 import { insertSite, type Site, type SiteRules, updateSite } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
@@ -10,6 +10,8 @@ export interface NewSite {
   origins: string[];
   writeKey?: string | undefined;
   respectGpc?: boolean | undefined;
+  /** The rules to start from; `b2b` where left out. */
+  preset?: PresetName | undefined;
 }
 
 /** Makes a site with rules to start from. The identity secret is shown only now. */
@@ -25,7 +27,8 @@ export async function createSite(deps: Deps, wanted: NewSite): Promise<Site> {
     createdAt: deps.clock(),
   };
   if (await deps.sites.find(site.writeKey)) throw taken(site.writeKey);
-  if (!(await insertSite(deps.db, site, JSON.stringify(FIRST_RULES)))) throw taken(site.writeKey);
+  if (!(await insertSite(deps.db, site, JSON.stringify(PRESETS[wanted.preset ?? FIRST_PRESET]))))
+    throw taken(site.writeKey);
   deps.sites.forget();
   return site;
 }

@@ -34,6 +34,12 @@ describe("time", () => {
     ["a clock a day fast", { timestamp: iso(NOW + DAY - 5_000) }, { sentAt: iso(NOW + DAY) }, NOW - 5_000],
     ["a clock in 1970", { timestamp: iso(1_000) }, { sentAt: iso(4_000) }, NOW - 3_000],
     ["sentAt of the message itself", { timestamp: iso(NOW - DAY - 9), sentAt: iso(NOW - DAY) }, {}, NOW - 9],
+    [
+      "timestamp where both are told: RudderStack's client fills in originalTimestamp by itself",
+      { timestamp: iso(NOW - 60 * MINUTE), originalTimestamp: iso(NOW - 9), sentAt: iso(NOW) },
+      {},
+      NOW - 60 * MINUTE,
+    ],
     ["originalTimestamp", { originalTimestamp: iso(NOW - 7_000) }, {}, NOW - 7_000],
     ["the future, cut to now", { timestamp: iso(NOW + DAY) }, {}, NOW],
     ["later than sent, cut to now", { timestamp: iso(NOW - 5_000) }, { sentAt: iso(NOW - 60_000) }, NOW],

@@ -2,7 +2,7 @@
 import type { Field, Scope } from "./condition";
 import type { EventType, LoggedEvent } from "./event";
 
-const EVENT_FIELDS = [
+export const EVENT_FIELDS = [
   "path",
   "url",
   "host",
@@ -17,7 +17,7 @@ const EVENT_FIELDS = [
 ] as const;
 export type EventField = (typeof EVENT_FIELDS)[number];
 
-const LEAD_FIELDS = [
+export const LEAD_FIELDS = [
   "visits",
   "pageviews",
   "daysActive",

@@ -3,6 +3,7 @@
  * first half of validation; what one part says about another (references, duplicates, order) is checked in rules.ts.
  */
 import { z } from "zod";
+import { type ConditionName, conditionDefinitions } from "./condition-schema";
 import { DURATION_HINT, durationMs } from "./duration";
 
 /** Bounds of a document: they keep the state of a lead and the work of an event small. */
@@ -35,9 +36,11 @@ const decay = z
   })
   .describe("How an award loses its worth with age: exactly one of halfLife, linear, expires, or every with percent.");
 
-const condition = z
-  .record(z.string(), z.unknown(), "must be an object of tests")
-  .describe('Tests by field, all of which must hold; "any", "all" and "not" nest.');
+/** Compiled by condition.ts, which says what is wrong; condition-schema.ts says to editors what is right. */
+const condition = (id: ConditionName) => z.record(z.string(), z.unknown(), "must be an object of tests").meta({ id });
+const where = condition("EventCondition");
+const state = condition("LeadCondition");
+const standing = condition("LevelCondition");
 
 /** A record that names how many entries it may have. */
 function named<T extends z.ZodType>(value: T, most: number, what: string) {
@@ -51,8 +54,8 @@ export const ruleSchema = z.strictObject({
   dimension: name.optional(),
   group: name.optional(),
   on: name.optional().describe("An event type (page, screen, identify, group) or a track event's name."),
-  where: condition.optional(),
-  while: condition.optional(),
+  where: where.optional(),
+  while: state.optional(),
   points: points.optional(),
   reset: z.array(name, "must be an array of dimensions").min(1, "must name at least one dimension").optional(),
   disqualify: name.optional().describe("The reason, shown to marketers."),
@@ -68,7 +71,7 @@ export const ruleSchema = z.strictObject({
 
 export const counterSchema = z.strictObject({
   on: name,
-  where: condition.optional(),
+  where: where.optional(),
   within: z
     .string(`must be "visit" or ${DURATION_HINT}`)
     .refine((text) => text === "visit" || durationMs(text) !== null, `must be "visit" or ${DURATION_HINT}`)
@@ -80,7 +83,7 @@ const limits = { min: points.optional(), max: points.optional() };
 export const groupSchema = z.strictObject(limits);
 export const dimensionSchema = z.strictObject({ decay: decay.nullable().optional(), ...limits });
 
-export const levelSchema = z.strictObject({ name, when: condition.optional() });
+export const levelSchema = z.strictObject({ name, when: standing.optional() });
 
 export const rulesSchema = z
   .strictObject({
@@ -108,5 +111,6 @@ export type DecayDocument = z.infer<typeof decay>;
 
 /** The JSON Schema (2020-12) of a document, for editors to complete from. */
 export function rulesJsonSchema(): object {
-  return z.toJSONSchema(rulesSchema, { io: "input" });
+  const schema = z.toJSONSchema(rulesSchema, { io: "input" });
+  return { ...schema, $defs: { ...schema.$defs, ...conditionDefinitions() } };
 }

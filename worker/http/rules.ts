@@ -1,11 +1,13 @@
 /** Rules: read, publish, look back, check and try out. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import { Failure } from "../failure";
 import { refoldAll } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
+import { requireScope } from "./access";
 import { readJson } from "./body";
 import { type Api, SITE, siteOf } from "./context";
 import { checked, decodeCursor, encodeCursor, flag, limit } from "./input";
@@ -45,6 +47,11 @@ export function rulesRoutes(api: Api): Hono {
     const body = checked(z.strictObject({ version }), await readJson(c.req.raw));
     const { document } = await rulesVersion(deps, id, body.version);
     return await publish(c, id, JSON.parse(document));
+  });
+
+  app.get("/rules/presets", async (c) => {
+    await requireScope(c.req.raw, api.adminKey, "read");
+    return c.json({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null });
   });
 
   app.get("/rules/versions", async (c) => {

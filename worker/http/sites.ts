@@ -1,6 +1,7 @@
 /** Sites: listed, made and changed by administrators. */
 import { Hono } from "hono";
 import { z } from "zod";
+import { PRESET_NAMES } from "../core/presets";
 import { listSites, type Site } from "../db/sites";
 import { Failure } from "../failure";
 import { changeSite, createSite } from "../sites";
@@ -53,6 +54,7 @@ const newSite = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 letters, digits, - or _")
     .optional(),
+  preset: z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(", ")}`).optional(),
 });
 const siteChanges = z.strictObject(siteFields).partial();
 

@@ -11,5 +11,8 @@ export const PRESETS = {
   minimal: minimal as RulesDocument,
 } as const;
 
-/** What a new site begins with. */
-export const FIRST_RULES = PRESETS.b2b;
+export type PresetName = keyof typeof PRESETS;
+export const PRESET_NAMES = ["b2b", "saas", "minimal"] as const satisfies readonly PresetName[];
+
+/** What a new site begins with, unless it chooses another. */
+export const FIRST_PRESET: PresetName = "b2b";
