@@ -26,6 +26,7 @@ export default defineConfig({
       {
         test: {
           name: "core",
+          testTimeout: 60_000,
           include: ["test/core/**/*.test.ts", "test/support/**/*.test.ts"],
           sequence: { groupOrder: 0 },
         },
@@ -44,6 +45,8 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
+          // Long enough for a busy machine; none takes more than a few seconds by itself.
+          testTimeout: 60_000,
           include: ["test/worker/**/*.test.ts"],
           globalSetup: "./test/support/build-tag.ts",
           setupFiles: ["./test/worker/setup.ts"],

@@ -4,11 +4,11 @@
  *   --quick  shorter runs    --json  one JSON document instead of the table
  */
 import { cpus } from "node:os";
+import { compileRules } from "../worker/core/compile.ts";
 import type { LoggedEvent } from "../worker/core/event.ts";
 import { levelsNow, nextChange } from "../worker/core/levels.ts";
 import { NOTHING_TOLD, play, replay } from "../worker/core/play.ts";
 import b2b from "../worker/core/presets/b2b.json" with { type: "json" };
-import { compileRules } from "../worker/core/rules.ts";
 import { emptyState, packState } from "../worker/core/state.ts";
 
 const PATHS = ["/", "/product", "/pricing", "/blog/one", "/blog/two", "/case-studies/acme", "/careers", "/docs/start"];

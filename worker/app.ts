@@ -5,6 +5,7 @@ import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
 import { dashboardRoutes } from "./http/dashboard";
+import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { leadRoutes } from "./http/leads";
 import { publicRoutes } from "./http/public";
@@ -22,6 +23,7 @@ export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE"
   app.route("/v1", rulesRoutes(api));
   app.route("/v1", siteRoutes(api));
   app.route("/", schemaRoutes);
+  app.route("/", docsRoutes);
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
     const reachable = await ping(deps.db);

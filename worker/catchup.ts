@@ -1,5 +1,7 @@
 /** Brings one lead up to the present and writes it: under the rules in force, all that time has changed told. */
-import { type LeadRow, refusalOf, writeLeads } from "./db/leads";
+import type { LeadRow } from "./db/leads";
+import { refusalOf } from "./db/refusal";
+import { writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { current, leadWrite, pendingCrossings, settle } from "./lead";
 

@@ -3,8 +3,9 @@
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
 import type { Received } from "./core/message";
-import { knownMessages, type LeadWrite, refusalOf, writeLeads } from "./db/leads";
+import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
+import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
@@ -19,20 +20,25 @@ const LEADS_A_BATCH = 40;
 
 /** Counts events of one or more visitors; answers for the key asked about, when all events were of that key. */
 export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Answer | null> {
+  const events = withoutRepeats(received);
   const keys = [...new Set(received.map(({ key }) => key))];
   let last: Answer | null = null;
   for (let from = 0; from < keys.length; from += LEADS_A_BATCH) {
     const chunk = new Set(keys.slice(from, from + LEADS_A_BATCH));
-    const mine = received.filter(({ key }) => chunk.has(key));
+    const mine = events.filter(({ key }) => chunk.has(key));
     const queues = [...chunk].map((key) => `${site.id} ${key}`);
-    last = await deps.queues.run(queues, () => tryToWrite(deps, site, mine));
+    last = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine));
   }
   return keys.length === 1 ? last : null;
 }
 
-async function tryToWrite(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Answer> {
-  const keys = [...new Set(received.map(({ key }) => key))];
-  let events = withoutRepeats(received);
+async function tryToWrite(
+  deps: Deps,
+  site: SiteRules,
+  keys: readonly string[],
+  received: readonly Received[],
+): Promise<Answer> {
+  let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const plan = await resolve(deps, site, keys, events);
     try {
@@ -82,7 +88,8 @@ async function commit(
   }
   const owner = asked && plan.owners.get(asked.key);
   if (!owner) return answer(site, null, deps.clock());
-  return answer(owner.site, await shownState(deps, owner, asked.visitor), deps.clock());
+  const asker = { visitor: asked.visitor, verified: asked.event.verified === true };
+  return answer(owner.site, await shownState(deps, owner, asker), deps.clock());
 }
 
 function isChanged({ fresh, crossings, absorbed }: Draft): boolean {

@@ -1,11 +1,12 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
-import { isOneView, isShownTo } from "./core/identity";
+import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { type Crossing, replay, Teller } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
-import { type Lead, type LeadRow, type LeadWrite, readLead, readLog } from "./db/leads";
+import { type Lead, type LeadRow, readLead, readLog } from "./db/leads";
 import type { SiteRules } from "./db/sites";
+import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
 
 /** A lead under the rules in force, and crossings on the way there that are not written yet. */
@@ -93,16 +94,16 @@ export function leadWrite(site: SiteRules, before: LeadRow | null, lead: Lead, c
 }
 
 /**
- * What of a lead a visitor is shown the effect of (see core/identity.ts): the lead's own state in the usual case, else
+ * What of a lead somebody is shown the effect of (see core/identity.ts): the lead's own state in the usual case, else
  * a fold of the events that are its to see.
  */
 export async function shownState(
   deps: Deps,
   { site, lead }: Pick<Current, "site" | "lead">,
-  visitor: string | null,
+  asker: Asker,
 ): Promise<State> {
-  if (isOneView(lead.state)) return lead.state;
-  return replay(site.rules, (await readLog(deps.db, lead)).filter(isShownTo(visitor, lead.state)));
+  const isShown = shownTo(asker, lead.state);
+  return isShown ? replay(site.rules, (await readLog(deps.db, lead)).filter(isShown)) : lead.state;
 }
 
 /** What a page is told of its visitor. */

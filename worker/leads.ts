@@ -100,7 +100,7 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
   const { awards } = play(site.rules, emptyState(site.rules), events);
   const end = Math.min(before ?? events.length, events.length);
   const start = Math.max(0, end - limit);
-  const data = events.slice(start, end).map(({ receivedAt, timestamp, visitor, ...event }, i) => ({
+  const data = events.slice(start, end).map(({ receivedAt, timestamp, visitor, place: _, ...event }, i) => ({
     ...event,
     anonymousId: visitor === "" ? null : visitor,
     timestamp: iso(timestamp),
@@ -181,6 +181,6 @@ export async function pageOfLeads(
 
 /** Whether a lead is what was asked for, by its levels as they are and not as they were written. */
 function belongs(shown: ShownLead, { levels, disqualified }: LeadFilter): boolean {
-  if ((shown.disqualified !== null) !== disqualified) return false;
+  if (shown.disqualified !== null && !disqualified) return false;
   return Object.entries(levels).every(([ladder, level]) => shown.levels[ladder] === level);
 }

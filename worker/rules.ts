@@ -1,9 +1,11 @@
 /** Rules: read, published, rolled back, checked, and tried on stored leads before they rule. */
+
+import { compileRules } from "./core/compile";
 import { explain } from "./core/explain";
 import { levelNames, levelsNow } from "./core/levels";
 import { type Finding, lint } from "./core/lint";
 import { replay } from "./core/play";
-import { compileRules, type RuleSet } from "./core/rules";
+import type { RuleSet } from "./core/rules";
 import { emailOf } from "./core/view";
 import { leadsAfter, readLogs } from "./db/leads";
 import { insertRules, type RulesVersion, readRules, readVersion } from "./db/rules";

@@ -14,5 +14,5 @@ export async function answerFor(deps: Deps, site: SiteRules, visitor: string): P
   const row = (await findLeads(deps.db, site.id, [key])).get(key);
   if (!row) return answer(site, null, now);
   const found = await current(deps, site, row, now);
-  return answer(found.site, await shownState(deps, found, visitor), now);
+  return answer(found.site, await shownState(deps, found, { visitor, verified: false }), now);
 }

@@ -2,12 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { compileRules } from "../../worker/core/compile.ts";
 import type { EventType, JsonObject, LoggedEvent } from "../../worker/core/event.ts";
 import { levelNames, levelsNow, nextChange } from "../../worker/core/levels.ts";
 import { isFreeMail } from "../../worker/core/mail.ts";
 import { replay } from "../../worker/core/play.ts";
 import { PRESETS } from "../../worker/core/presets/index.ts";
-import { compileRules, type RuleSet } from "../../worker/core/rules.ts";
+import type { RuleSet } from "../../worker/core/rules.ts";
 import { View } from "../../worker/core/view.ts";
 import { naive, type RulesDocument } from "../support/naive.ts";
 

@@ -1,9 +1,10 @@
 /** The law, in core: what the fold keeps is what a naive model finds by scoring the whole history from nothing. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { compileRules } from "../../worker/core/compile.ts";
 import { levelNames, levelsNow, nextChange } from "../../worker/core/levels.ts";
 import { play, replay } from "../../worker/core/play.ts";
-import { compileRules, type RuleSet } from "../../worker/core/rules.ts";
+import type { RuleSet } from "../../worker/core/rules.ts";
 import { emptyState, packState, type State, unpackState } from "../../worker/core/state.ts";
 import { View } from "../../worker/core/view.ts";
 import { arbitraryCase, clockOf } from "../support/arbitraries.ts";

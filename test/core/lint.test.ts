@@ -1,12 +1,13 @@
 /** The linter: for each finding a document that has it and a near miss that has not. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { compileRules } from "../../worker/core/compile.ts";
 import { judge } from "../../worker/core/condition.ts";
 import { levelsNow } from "../../worker/core/levels.ts";
 import { type Finding, type FindingCode, lint } from "../../worker/core/lint.ts";
 import { play } from "../../worker/core/play.ts";
 import { PRESETS } from "../../worker/core/presets/index.ts";
-import { compileRules, type RuleSet } from "../../worker/core/rules.ts";
+import type { RuleSet } from "../../worker/core/rules.ts";
 import { emptyState } from "../../worker/core/state.ts";
 import { View } from "../../worker/core/view.ts";
 import { arbitraryCase, arbitraryRules } from "../support/arbitraries.ts";

@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { compileRules } from "../../worker/core/compile.ts";
 import type { JsonObject, LoggedEvent } from "../../worker/core/event.ts";
 import { levelNames, levelsNow } from "../../worker/core/levels.ts";
 import { replay } from "../../worker/core/play.ts";
 import { FIRST_PRESET, PRESETS } from "../../worker/core/presets/index.ts";
 import type { Problem } from "../../worker/core/problems.ts";
-import { compileRules, type RuleSet } from "../../worker/core/rules.ts";
+import type { RuleSet } from "../../worker/core/rules.ts";
 import type { RuleDocument, RulesDocument } from "../../worker/core/schema.ts";
 import { View } from "../../worker/core/view.ts";
 

@@ -14,6 +14,10 @@ export interface LoggedEvent {
   type: EventType;
   /** Track events only: the event's name as sent. */
   event?: string;
+  /** Of `page` and `screen`: its name. */
+  name?: string;
+  /** Of `group`. */
+  groupId?: string;
   /** Corrected time of the event, ms since the epoch; never later than its acceptance. */
   timestamp: number;
   /** The visitor (`anonymousId`, or the lead's own stream for events without one) that the event is of. */

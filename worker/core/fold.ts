@@ -93,7 +93,8 @@ function noteDay(state: State, day: number): void {
 function noteVisitor(state: State, event: LoggedEvent): void {
   if (event.type === "alias" && event.previousId !== undefined) noteTrust(state, event, event.previousId);
   if (event.visitor === "") {
-    state.ownEvents = true;
+    if (event.verified) state.ownVerified = true;
+    else state.ownClaims = true;
     return;
   }
   const known = state.visitors.find(({ id }) => id === event.visitor);

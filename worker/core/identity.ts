@@ -68,21 +68,30 @@ function areTwoPeople(a: State, b: State): boolean {
 
 /** Whether a lead is nothing but one visitor's own events, none of them verified: all that a claim may take along. */
 function isAlone(state: State): boolean {
-  return !state.verified && state.visitors.length + (state.ownEvents ? 1 : 0) <= 1;
+  if (state.verified || state.ownVerified) return false;
+  return state.visitors.length + (state.ownClaims ? 1 : 0) <= 1;
+}
+
+/** Who is to be shown something: a browser by its visitor; without one, a server by whether its key is secret. */
+export interface Asker {
+  visitor: string | null;
+  verified: boolean;
 }
 
 /**
- * Whether an event counts in what `visitor` is shown: a mere claimant is shown the fold of its own events, anybody
- * else that of all but the claimants. `null`: the caller is a server that speaks of a user, not a browser.
+ * Whose events count in what the asker is shown: a mere claimant is shown the fold of its own events, anybody else
+ * that of all but the claimants'. `null`: all of the lead's, the usual case of one visitor and nothing else.
  */
-export function isShownTo(visitor: string | null, state: State): (event: LoggedEvent) => boolean {
-  const trust = new Map(state.visitors.map((one) => [one.id, one.trust]));
-  if (visitor !== null && trust.get(visitor) === "claimed") return (event) => event.visitor === visitor;
-  if (visitor === null && !state.verified) return (event) => event.visitor === "" && !event.verified;
-  return (event) => (event.visitor === "" ? event.verified === true : trust.get(event.visitor) !== "claimed");
-}
-
-/** Whether what is shown to everybody is the lead's own state: the usual case, one visitor and nothing else. */
-export function isOneView(state: State): boolean {
-  return state.visitors.length === 1 ? !state.ownEvents : state.visitors.length === 0;
+export function shownTo({ visitor, verified }: Asker, state: State): ((event: LoggedEvent) => boolean) | null {
+  const claimants = new Set(state.visitors.filter(({ trust }) => trust === "claimed").map(({ id }) => id));
+  if (visitor === null && !verified) {
+    const isAll = state.visitors.length === 0 && !state.ownVerified;
+    return isAll ? null : (event) => event.visitor === "" && !event.verified;
+  }
+  if (visitor !== null && claimants.has(visitor)) {
+    const isAll = state.visitors.length === 1 && !state.ownVerified && !state.ownClaims;
+    return isAll ? null : (event) => event.visitor === visitor;
+  }
+  if (claimants.size === 0 && !state.ownClaims) return null;
+  return (event) => (event.visitor === "" ? event.verified === true : !claimants.has(event.visitor));
 }

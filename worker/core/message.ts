@@ -75,7 +75,8 @@ const messageSchema = z.object({
   userId: id.nullish(),
   previousId: id.nullish(),
   event: z.string("must be the event's name").min(1).max(NAME_MAX_CHARS).nullish(),
-  name: z.string().nullish(),
+  name: z.string().max(NAME_MAX_CHARS).nullish(),
+  groupId: id.nullish(),
   timestamp: time.nullish(),
   originalTimestamp: time.nullish(),
   sentAt: time.nullish(),
@@ -130,7 +131,8 @@ function readId(raw: unknown): string | null {
 
 /** The event's time by the Worker's clock: the client's skew (as its `sentAt` shows) taken out, never in the future. */
 function correctedTime(message: Message, { now, sentAt }: Reception): number {
-  const stated = message.originalTimestamp ?? message.timestamp;
+  // RudderStack's clients put the caller's time into timestamp and that of the call into originalTimestamp.
+  const stated = message.timestamp ?? message.originalTimestamp;
   if (stated == null) return now;
   const sent = message.sentAt ?? sentAt;
   return Math.min(now, sent === null ? stated : stated + now - sent);
@@ -148,6 +150,8 @@ function received(message: Message, timestamp: number, reception: Reception): Re
   if (type === "track" && message.event) event.event = message.event;
   if (message.userId != null) event.userId = message.userId;
   if (message.previousId != null) event.previousId = message.previousId;
+  if (message.name != null) event.name = message.name;
+  if (message.groupId != null) event.groupId = message.groupId;
   if (message.properties) event.properties = message.properties;
   // The RudderStack clients put the traits of an identify into its context.
   const traits = message.traits ?? (type === "identify" ? dig(message.context ?? {}, "traits") : undefined);

@@ -78,8 +78,10 @@ export interface State {
   disqualified: number | null;
   /** Its visitors, with the latest time of each one's events. */
   visitors: Visitor[];
-  /** Whether there are events of no visitor: sent by a server for a userId, or by a marketer. */
-  ownEvents: boolean;
+  /** Whether there are verified events of no visitor: sent by a server with a secret key, or by a marketer. */
+  ownVerified: boolean;
+  /** Whether there are unverified ones: anybody may send them in a userId's name. */
+  ownClaims: boolean;
   rules: (RuleState | null)[];
   counters: (CounterState | null)[];
   /** Latest time of the events that `since.*` asks for. */
@@ -203,7 +205,8 @@ export function emptyState(rules: RuleSet): State {
     source: null,
     disqualified: null,
     visitors: [],
-    ownEvents: false,
+    ownVerified: false,
+    ownClaims: false,
     rules: rules.rules.map(() => null),
     counters: rules.counters.map(() => null),
     since: rules.since.map(() => null),

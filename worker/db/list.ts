@@ -18,6 +18,7 @@ export interface Position {
 export interface LeadFilter {
   /** Level names by ladder. */
   levels: Record<string, string>;
+  /** Whether disqualified leads are listed too. */
   disqualified: boolean;
   known?: boolean | undefined;
   status?: string | undefined;
@@ -94,7 +95,7 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
     ...Object.entries(query.levels).map(([ladder, level]) =>
       or(unsettled, eq(sql`json_extract(${leads.told}, ${path("levels", ladder)})`, level)),
     ),
-    or(unsettled, eq(leads.disqualified, query.disqualified)),
+    query.disqualified ? undefined : or(unsettled, eq(leads.disqualified, false)),
     known === undefined ? undefined : eq(leads.known, known),
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; these need none.

@@ -1,7 +1,8 @@
 /** Sites and their rules. Held in the isolate for a short while, so that a warm beacon reads neither. */
 import { and, eq, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { compileRules, type RuleSet } from "../core/rules";
+import { compileRules } from "../core/compile";
+import type { RuleSet } from "../core/rules";
 import { readVersion } from "./rules";
 import { ruleVersions, sites } from "./schema";
 
@@ -18,10 +19,12 @@ export interface Site {
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
 export const SITE_MAX_AGE_MS = 30_000;
+/** The same for a name that no site has: whoever just made the site does not wait long. */
+const UNKNOWN_MAX_AGE_MS = 3_000;
 /** Most sites, and most unknown keys, that an isolate holds. */
 const SITES_MAX = 500;
-/** Most rule sets of past versions that it holds. */
-const PAST_RULES_MAX = 20;
+/** Most compiled rule sets that it holds. */
+const RULE_SETS_MAX = 500;
 
 /** A site with the rules in force. */
 export interface SiteRules extends Site {
@@ -33,34 +36,35 @@ export interface SiteRules extends Site {
 /** Sites by id or write key, with their rules compiled; unknown keys are remembered as such. */
 export class SiteStore {
   private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
-  private readonly past = new Map<string, RuleSet>();
+  private readonly compiledSets = new Map<string, RuleSet>();
 
   constructor(
     private readonly clock: () => number,
     private readonly db: () => D1Database,
   ) {}
 
-  /** The site that an id or a write key names. */
+  /** The site that an id or a write key names, as known a moment ago: for beacons. */
   async find(name: string): Promise<SiteRules | null> {
     const known = this.held.get(name);
-    if (known && known.until > this.clock()) return known.site;
+    return known && known.until > this.clock() ? known.site : await this.read(name);
+  }
+
+  /** The same read afresh: for people, who expect to see what was published elsewhere just now. */
+  async read(name: string): Promise<SiteRules | null> {
     const site = await this.load(name);
     if (this.held.size >= SITES_MAX) this.held.clear();
-    this.held.set(name, { site, until: this.clock() + SITE_MAX_AGE_MS });
+    this.held.set(name, { site, until: this.clock() + (site ? SITE_MAX_AGE_MS : UNKNOWN_MAX_AGE_MS) });
     return site;
   }
 
   /** Rules of a version that is no longer in force, as they once ruled. */
   async rulesOf(siteId: string, version: number): Promise<RuleSet | null> {
     const name = `${siteId} ${version}`;
-    const known = this.past.get(name);
+    const known = this.compiledSets.get(name);
     if (known) return known;
     const found = await readVersion(this.db(), siteId, version);
     if (!found) return null;
-    const rules = compiled(found.document);
-    if (this.past.size >= PAST_RULES_MAX) this.past.clear();
-    this.past.set(name, rules);
-    return rules;
+    return this.compiledOnce(siteId, version, found.document);
   }
 
   /** Makes the next `find` read again, after a change. */
@@ -75,7 +79,17 @@ export class SiteStore {
       .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
       .where(or(eq(sites.id, name), eq(sites.writeKey, name)))
       .get();
-    return found ? { ...found.site, rulesSince: found.rulesSince, rules: compiled(found.document) } : null;
+    if (!found) return null;
+    const { site, document, rulesSince } = found;
+    return { ...site, rulesSince, rules: this.compiledOnce(site.id, site.rulesVersion, document) };
+  }
+
+  private compiledOnce(siteId: string, version: number, document: string): RuleSet {
+    const name = `${siteId} ${version}`;
+    const rules = this.compiledSets.get(name) ?? compiled(document);
+    if (this.compiledSets.size >= RULE_SETS_MAX) this.compiledSets.clear();
+    this.compiledSets.set(name, rules);
+    return rules;
   }
 }
 

@@ -42,12 +42,12 @@ export async function requireSite(
 ): Promise<SiteRules> {
   const name = new URL(request.url).searchParams.get("site");
   if (name !== null) {
-    const site = await deps.sites.find(name);
+    const site = await deps.sites.read(name);
     if (site) return site;
     throw new Failure("not_found", `There is no site "${name}": ?site= takes a site's id or write key.`);
   }
   const [first, second] = await only();
-  const site = first && !second ? await deps.sites.find(first.id) : null;
+  const site = first && !second ? await deps.sites.read(first.id) : null;
   if (site) return site;
   throw new Failure("invalid_request", "Name the site with ?site= (its id or write key).");
 }

@@ -5,7 +5,7 @@ import { listSites, type SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { requireScope, requireSite, type Scope } from "./access";
-import { checked, instant } from "./input";
+import { checked, instant, queryOf } from "./input";
 
 export interface Api {
   deps: Deps;
@@ -25,7 +25,7 @@ const AT_TOLERANCE_MS = 60_000;
 
 /** The instant that `?at=` supposes, now where it is left out; never before the lead's clock. */
 export function supposedInstant(c: Context, deps: Deps, clock: number | null): number {
-  const { at } = checked(z.strictObject({ ...SITE, at: instant.optional() }), c.req.query());
+  const { at } = checked(z.strictObject({ ...SITE, at: instant.optional() }), queryOf(c.req.raw));
   const now = deps.clock();
   if (at !== undefined && at < now - AT_TOLERANCE_MS) {
     throw new Failure("invalid_request", "at must not be before now: it supposes that nothing more happens.");

@@ -1,10 +1,13 @@
 /** Failures on the wire: RFC 9457 problem documents, one mapping for all routes. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { refusalOf } from "../db/leads";
+import { refusalOf } from "../db/refusal";
 import { Failure, type FailureCode } from "../failure";
 
-const ON_THE_WIRE: Record<FailureCode, { status: ContentfulStatusCode; title: string }> = {
+export type ErrorCode = FailureCode | "internal_error";
+
+/** Every error there is; http/docs.tsx says at `/docs/errors` what each means. */
+export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: string }> = {
   invalid_json: { status: 400, title: "The body is not readable JSON" },
   invalid_request: { status: 400, title: "The request is not valid" },
   unauthorized: { status: 401, title: "The key is missing or wrong" },
@@ -14,6 +17,7 @@ const ON_THE_WIRE: Record<FailureCode, { status: ContentfulStatusCode; title: st
   stale: { status: 412, title: "It has changed since you read it" },
   too_large: { status: 413, title: "The request is too large" },
   invalid_rules: { status: 422, title: "The rules are not valid" },
+  internal_error: { status: 500, title: "Internal error" },
   busy: { status: 503, title: "Busy, try again" },
 };
 
@@ -28,22 +32,16 @@ export function problem(thrown: unknown, c: Context): Response {
   if (!(error instanceof Failure)) {
     console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
     const detail = "Something broke on our side; it has been logged. Nothing was counted.";
-    return document(c, "internal_error", 500, "Internal error", detail);
+    return document(c, "internal_error", detail);
   }
-  const { status, title } = ON_THE_WIRE[error.code];
+  const { status } = ERRORS[error.code];
   if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="kelvin"');
   if (status === 503) c.header("Retry-After", String(RETRY_AFTER_S));
-  return document(c, error.code, status, title, error.detail, error.errors ? { errors: error.errors } : {});
+  return document(c, error.code, error.detail, error.errors ? { errors: error.errors } : {});
 }
 
-function document(
-  c: Context,
-  code: string,
-  status: ContentfulStatusCode,
-  title: string,
-  detail: string,
-  more: Record<string, unknown> = {},
-): Response {
+function document(c: Context, code: ErrorCode, detail: string, more: Record<string, unknown> = {}): Response {
+  const { status, title } = ERRORS[code];
   const body = { type: `/docs/errors#${code}`, title, status, detail, ...more };
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json" });
 }

@@ -43,6 +43,15 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   );
 }
 
+/** The parameters of a call; one that stands there twice says two things and is refused. */
+export function queryOf(request: Request): Record<string, string> {
+  const parameters = [...new URL(request.url).searchParams];
+  const names = parameters.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Failure("invalid_request", `${twice} stands there more than once.`);
+  return Object.fromEntries(parameters);
+}
+
 /** A cursor is opaque to the caller, and plain to us. */
 export function encodeCursor(position: object): string {
   return btoa(JSON.stringify(position)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

@@ -8,7 +8,7 @@ import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLe
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { readJson } from "./body";
 import { type Api, SITE, siteOf, supposedInstant } from "./context";
-import { checked, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
+import { checked, decodeCursor, encodeCursor, flag, instant, limit, number, queryOf } from "./input";
 
 export function leadRoutes(api: Api): Hono {
   const { deps } = api;
@@ -16,7 +16,7 @@ export function leadRoutes(api: Api): Hono {
 
   app.get("/leads", async (c) => {
     const site = await siteOf(api, c, "read");
-    const query = checked(listQuery, c.req.query());
+    const query = checked(listQuery, queryOf(c.req.raw));
     const { temperature, stage, sort, limit, cursor, ...filter } = query;
     const levels = checkedLevels(site.rules.ladders, { temperature, stage });
     if (filter.dimension !== undefined) checkedDimension(site.rules, filter.dimension);
@@ -43,7 +43,7 @@ export function leadRoutes(api: Api): Hono {
   });
 
   app.get("/leads/:id/events", async (c) => {
-    const query = checked(pageQuery, c.req.query());
+    const query = checked(pageQuery, queryOf(c.req.raw));
     const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
     const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
     const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
@@ -51,7 +51,7 @@ export function leadRoutes(api: Api): Hono {
   });
 
   app.get("/leads/:id/history", async (c) => {
-    const query = checked(pageQuery, c.req.query());
+    const query = checked(pageQuery, queryOf(c.req.raw));
     const found = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
     const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
     const { data, next, points } = await leadHistory(deps, found, query.limit, before);

@@ -49,11 +49,12 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
     });
   }
   app.get("/pixel.gif", async (c) => {
-    // A page must never show a broken image, whatever is wrong with the call.
-    await pixel(c, deps, adminKey).catch((error) => {
-      if (!(error instanceof Failure))
-        console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
-    });
+    // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
+    if (c.req.method === "GET")
+      await pixel(c, deps, adminKey).catch((error) => {
+        if (!(error instanceof Failure))
+          console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
+      });
     return c.body(GIF, 200, { "Content-Type": "image/gif", "Cache-Control": "no-store, max-age=0" });
   });
   app.get("/me", async (c) => {
@@ -135,15 +136,16 @@ function isObject(value: unknown): value is JsonObject {
 function reply(c: Context, events: Received[], answer: Answer | null, rejected: Rejection[]): WireReply {
   const visitor = events.at(-1)?.visitor ?? null;
   if (!answer) return { success: true, rejected };
-  if (visitor !== null) rememberVisitor(c, visitor);
+  if (visitor !== null) rememberVisitor(c, visitor, events);
   return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
 }
 
 /** Keeps the visitor's id in a cookie, where a browser would send it back: on the site's own host or beside it. */
-function rememberVisitor(c: Context, visitor: string): void {
+function rememberVisitor(c: Context, visitor: string, events: Received[]): void {
   const from = c.req.header("Sec-Fetch-Site");
   if (from !== "same-origin" && from !== "same-site") return;
-  if (getCookie(c, COOKIE) === visitor) return;
+  // Renewed with every page view, so that it only ends when the visits do.
+  if (getCookie(c, COOKIE) === visitor && !events.some(({ event }) => event.type === "page")) return;
   setCookie(c, COOKIE, visitor, {
     path: "/",
     httpOnly: true,
@@ -169,5 +171,5 @@ async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
   const visitor = events[0]?.visitor;
   if (!visitor) return;
   await ingest(deps, sender.site, events);
-  rememberVisitor(c, visitor);
+  rememberVisitor(c, visitor, events);
 }

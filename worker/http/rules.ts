@@ -10,7 +10,7 @@ import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } fr
 import { requireScope } from "./access";
 import { readJson } from "./body";
 import { type Api, SITE, siteOf } from "./context";
-import { checked, decodeCursor, encodeCursor, flag, limit } from "./input";
+import { checked, decodeCursor, encodeCursor, flag, limit, queryOf } from "./input";
 
 export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
   c.header("Cache-Control", "public, max-age=600");
@@ -23,7 +23,7 @@ export function rulesRoutes(api: Api): Hono {
   const app = new Hono();
 
   const publish = async (c: Context, siteId: string, document: unknown) => {
-    const { notify } = checked(publishQuery, c.req.query());
+    const { notify } = checked(publishQuery, queryOf(c.req.raw));
     const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
     later(c, refoldAll(deps));
@@ -32,7 +32,7 @@ export function rulesRoutes(api: Api): Hono {
 
   app.get("/rules", async (c) => {
     const { id } = await siteOf(api, c, "read");
-    checked(z.strictObject(SITE), c.req.query());
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
     const { version, document } = await rulesInForce(deps, id);
     return answer(c, version, JSON.parse(document));
   });
@@ -56,7 +56,7 @@ export function rulesRoutes(api: Api): Hono {
 
   app.get("/rules/versions", async (c) => {
     const { id } = await siteOf(api, c, "read");
-    const query = checked(z.strictObject({ ...SITE, limit, cursor: z.string().optional() }), c.req.query());
+    const query = checked(z.strictObject({ ...SITE, limit, cursor: z.string().optional() }), queryOf(c.req.raw));
     const before = decodeCursor(query.cursor, z.object({ version }))?.version ?? Number.MAX_SAFE_INTEGER;
     const inForce = await rulesInForce(deps, id);
     const rows = await listVersions(deps.db, id, before, query.limit);
@@ -67,7 +67,7 @@ export function rulesRoutes(api: Api): Hono {
 
   app.get("/rules/versions/:version", async (c) => {
     const { id } = await siteOf(api, c, "read");
-    checked(z.strictObject(SITE), c.req.query());
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
     const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), { version: c.req.param("version") });
     const found = await rulesVersion(deps, id, wanted.version);
     const inForce = await rulesInForce(deps, id);

@@ -8,7 +8,7 @@ import { changeSite, createSite } from "../sites";
 import { requireScope } from "./access";
 import { readJson } from "./body";
 import { type Api, siteOf } from "./context";
-import { checked } from "./input";
+import { checked, queryOf } from "./input";
 
 export function siteRoutes(api: Api): Hono {
   const { deps, adminKey } = api;
@@ -16,7 +16,7 @@ export function siteRoutes(api: Api): Hono {
 
   app.get("/sites", async (c) => {
     await requireScope(c.req.raw, adminKey, "admin");
-    checked(z.strictObject({}), c.req.query());
+    checked(z.strictObject({}), queryOf(c.req.raw));
     return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
   });
 

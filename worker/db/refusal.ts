@@ -1,0 +1,25 @@
+/** Why D1 refused something, told from the text of its error: there is nothing else to tell it by. */
+
+/** Why a write was refused, where trying again can help. */
+export type Refusal = "duplicate" | "conflict" | "transient";
+
+/** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
+const TRANSIENT = [
+  "Network connection lost",
+  "storage caused object to be reset",
+  "reset because its code was updated",
+  "Cannot resolve D1 DB due to transient issue",
+  "D1 DB is overloaded",
+  "D1 DB storage operation exceeded timeout",
+  "D1 DB's isolate exceeded its memory limit",
+  "D1 DB exceeded its CPU time limit",
+  "Can't read from request stream",
+];
+
+/** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */
+export function refusalOf(error: unknown): Refusal | null {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.includes("messages.id")) return "duplicate";
+  if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";
+  return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
+}

@@ -1,0 +1,209 @@
+/**
+ * Writing leads: one atomic batch that carries the versions it read. If anybody else wrote a lead in between, a CHECK
+ * refuses the whole batch (see refusal.ts), so nothing is ever half written or written over.
+ */
+import type { Crossing } from "../core/play";
+import { packState } from "../core/state";
+import { type Entry, LEAD_KEY, type Lead, type LeadRow } from "./leads";
+
+/** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
+export const TAIL_MAX_EVENTS = 32;
+export const TAIL_MAX_CHARS = 32_768;
+
+/** What is to become of one lead. */
+export interface LeadWrite {
+  before: LeadRow | null;
+  after: Lead;
+  known: boolean;
+  disqualified: boolean;
+  crossings: Crossing[];
+  /** Keys that become the lead's: `free` ones nobody may have, `moved` ones come from another lead. */
+  keys: { free: string[]; moved: string[] };
+  /** Stored leads that go up in this one. */
+  absorbed: Lead[];
+  /** The whole log, where it is to be written anew. */
+  log: Entry[] | null;
+}
+
+/** Ids and leads are written together or not at all. Returns the rows as they now are. */
+export async function writeLeads(
+  db: D1Database,
+  siteId: string,
+  messageIds: readonly string[],
+  writes: readonly LeadWrite[],
+): Promise<LeadRow[]> {
+  const rows = writes.map(rowAfter);
+  const statements = [
+    ...(messageIds.length > 0
+      ? [
+          db
+            .prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
+            .bind(siteId, JSON.stringify(messageIds)),
+        ]
+      : []),
+    ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
+  ];
+  await db.batch(statements);
+  return rows;
+}
+
+/** Ids of those given that already counted. */
+export async function knownMessages(db: D1Database, siteId: string, ids: readonly string[]): Promise<Set<string>> {
+  const { results } = await db
+    .prepare("SELECT id FROM messages WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))")
+    .bind(siteId, JSON.stringify(ids))
+    .all<{ id: string }>();
+  return new Set(results.map(({ id }) => id));
+}
+
+function rowAfter({ after, log }: LeadWrite): LeadRow {
+  // The last event stays, for its receivedAt is where the next one's begins.
+  const kept = log ? log.slice(-1) : after.tail;
+  const tail = JSON.stringify(kept);
+  const flush = kept.length > 1 && (kept.length >= TAIL_MAX_EVENTS || tail.length >= TAIL_MAX_CHARS);
+  return {
+    id: after.id,
+    site_id: after.siteId,
+    version: after.version + 1,
+    rules_version: after.rulesVersion,
+    state: packState(after.state),
+    told: JSON.stringify(after.told),
+    keys: JSON.stringify(after.keys),
+    tail: flush ? JSON.stringify(kept.slice(-1)) : tail,
+    logged: (log ? log.length - 1 : after.logged) + (flush ? kept.length - 1 : 0),
+    due_at: after.dueAt,
+    score: after.score,
+    scores: JSON.stringify(after.scores),
+  };
+}
+
+function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  const { after, absorbed, log } = write;
+  return [
+    ...absorbed.flatMap((lead) => absorbStatements(db, lead, row)),
+    upsert(db, write, row),
+    ...keyStatements(db, write, row),
+    ...(log ? rewriteStatements(db, log, row) : logStatement(db, after.tail, after.logged, row)),
+    ...crossingStatement(db, write, row),
+  ];
+}
+
+/**
+ * Removes a lead that goes up in another, and leaves its id as a key of the other. The first statement refuses the
+ * batch (NULL in lead_id) if the lead is no longer as it was read.
+ */
+function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedStatement[] {
+  return [
+    db
+      .prepare(
+        `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, '${LEAD_KEY}' || ?2, CASE WHEN EXISTS
+         (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?2 AND version = ?3) THEN ?4 END`,
+      )
+      .bind(row.site_id, lost.id, lost.version, row.id),
+    db
+      .prepare("UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))")
+      .bind(row.site_id, JSON.stringify(lost.keys), row.id),
+    db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(lost.id),
+    db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(lost.id),
+    db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(row.site_id, lost.id),
+  ];
+}
+
+function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  const free = keys.free.filter((key) => !key.startsWith(LEAD_KEY));
+  return [
+    ...(free.length > 0
+      ? [
+          db
+            .prepare("INSERT INTO identities (site_id, key, lead_id) SELECT ?1, value, ?3 FROM json_each(?2)")
+            .bind(row.site_id, JSON.stringify(free), row.id),
+        ]
+      : []),
+    ...(keys.moved.length > 0
+      ? [
+          db
+            .prepare(
+              "UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))",
+            )
+            .bind(row.site_id, JSON.stringify(keys.moved), row.id),
+        ]
+      : []),
+  ];
+}
+
+function insertLog(db: D1Database, leadId: string, first: number, events: readonly Entry[]): D1PreparedStatement {
+  return db
+    .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
+    .bind(leadId, first, JSON.stringify(events));
+}
+
+/** Moves the tail to the log, where it has grown long. */
+function logStatement(db: D1Database, tail: Entry[], logged: number, row: LeadRow): D1PreparedStatement[] {
+  return row.logged > logged ? [insertLog(db, row.id, logged, tail.slice(0, -1))] : [];
+}
+
+function rewriteStatements(db: D1Database, log: Entry[], row: LeadRow): D1PreparedStatement[] {
+  const statements = [db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(row.id)];
+  for (let first = 0; first < row.logged; first += TAIL_MAX_EVENTS) {
+    statements.push(insertLog(db, row.id, first, log.slice(first, Math.min(first + TAIL_MAX_EVENTS, row.logged))));
+  }
+  return statements;
+}
+
+function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  if (crossings.length === 0) return [];
+  // Numbered from the lead's version, so that two writes never use the same number for one instant.
+  const numbered = crossings.map((crossing, i) => ({
+    at: crossing.at,
+    n: (before?.version ?? 0) * 10_000 + i,
+    crossing,
+  }));
+  return [
+    db
+      .prepare(
+        `INSERT INTO crossings (lead_id, at, n, crossing)
+         SELECT ?1, value ->> 'at', value ->> 'n', value -> 'crossing' FROM json_each(?2)`,
+      )
+      .bind(row.id, JSON.stringify(numbered)),
+  ];
+}
+
+/**
+ * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
+ * that is gone meets it in the insert. Indexed columns are named only where they change, for naming one costs a row.
+ */
+function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
+  const changed = [
+    ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
+    ...(before?.score === row.score ? [] : [", score = excluded.score"]),
+  ];
+  return db
+    .prepare(
+      `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
+                          disqualified, last_seen, keys, scores)
+       VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+       ON CONFLICT (site_id, id) DO UPDATE SET
+         version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
+         rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
+         logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
+         last_seen = excluded.last_seen${changed.join("")}`,
+    )
+    .bind(
+      row.id,
+      row.site_id,
+      row.version,
+      row.rules_version,
+      row.state,
+      row.told,
+      row.tail,
+      row.logged,
+      row.due_at,
+      row.score,
+      known ? 1 : 0,
+      disqualified ? 1 : 0,
+      after.state.clock ?? 0,
+      row.keys,
+      row.scores,
+    );
+}
