@@ -60,13 +60,13 @@ export async function readPanel(visitor: string | null, env: Env): Promise<Panel
       ask<{ data: LoggedEvent[] }>(env, `${path}/events`, `&limit=${EVENTS}`),
     ]);
     if (!lead || !explanation || !events) return { online: true, lead: null };
-    // Somebody else's e-mail may have been typed into the form: the marketer sees one lead then, this browser only itself.
+    // Somebody else's e-mail may have been typed into the form: awards and states are of one lead then, the marketer's
+    // view, and what this browser is shown comes from its own events alone.
     const alone = lead.visitors.every(({ id }) => id === visitor);
-    const own = events.data.filter((event) => event.anonymousId === visitor);
     return {
       online: true,
       lead: { stage: alone ? (lead.levels.stage ?? null) : null },
-      awards: awards(own).slice(0, AWARDS_SHOWN),
+      awards: alone ? awards(events.data).slice(0, AWARDS_SHOWN) : [],
       states: alone ? states(explanation).slice(0, STATES_SHOWN) : [],
     };
   } catch {

@@ -9,7 +9,7 @@ import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
-import { type Draft, resolve } from "./resolve";
+import { type Draft, type Placed, resolve } from "./resolve";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -20,7 +20,8 @@ const LEADS_A_BATCH = 40;
 
 /** Counts events of one or more visitors; answers for the key asked about, when all events were of that key. */
 export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Answer | null> {
-  const events = withoutRepeats(received);
+  const acceptedAt = deps.tick();
+  const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
   const keys = [...new Set(received.map(({ key }) => key))];
   let last: Answer | null = null;
   for (let from = 0; from < keys.length; from += LEADS_A_BATCH) {
@@ -36,7 +37,7 @@ async function tryToWrite(
   deps: Deps,
   site: SiteRules,
   keys: readonly string[],
-  received: readonly Received[],
+  received: readonly Placed[],
 ): Promise<Answer> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -89,11 +90,11 @@ async function commit(
   const owner = asked && plan.owners.get(asked.key);
   if (!owner) return answer(site, null, deps.clock());
   const asker = { visitor: asked.visitor, verified: asked.event.verified === true };
-  return answer(owner.site, await shownState(deps, owner, asker), deps.clock());
+  return answer(owner.site, await shownState(deps, owner, asker, owner.log), deps.clock());
 }
 
-function isChanged({ fresh, crossings, absorbed }: Draft): boolean {
-  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0;
+function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
+  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
 }
 
 function written(draft: Draft): LeadWrite {

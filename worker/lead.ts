@@ -4,7 +4,7 @@ import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { type Crossing, replay, Teller } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
-import { type Lead, type LeadRow, readLead, readLog } from "./db/leads";
+import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
@@ -95,15 +95,17 @@ export function leadWrite(site: SiteRules, before: LeadRow | null, lead: Lead, c
 
 /**
  * What of a lead somebody is shown the effect of (see core/identity.ts): the lead's own state in the usual case, else
- * a fold of the events that are its to see.
+ * a fold of the events that are its to see. `log`: where the caller has it.
  */
 export async function shownState(
   deps: Deps,
   { site, lead }: Pick<Current, "site" | "lead">,
   asker: Asker,
+  log: Entry[] | null = null,
 ): Promise<State> {
   const isShown = shownTo(asker, lead.state);
-  return isShown ? replay(site.rules, (await readLog(deps.db, lead)).filter(isShown)) : lead.state;
+  if (!isShown) return lead.state;
+  return replay(site.rules, (log ?? (await readLog(deps.db, lead))).filter(isShown));
 }
 
 /** What a page is told of its visitor. */

@@ -6,13 +6,19 @@ import type { LoggedEvent } from "./core/event";
 import { joinOf, KEYS_MAX, statedKeys, visitorKey } from "./core/identity";
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
-import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
+import { type Crossing, NOTHING_TOLD, play, replay, Teller } from "./core/play";
 import { emptyState } from "./core/state";
 import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
 import { type Current, current } from "./lead";
+
+/** A received event, with when its batch was accepted and its place in there: the order of the fold. */
+export interface Placed extends Received {
+  acceptedAt: number;
+  place: number;
+}
 
 /** A lead with what is to be written of it. */
 export interface Draft extends Current {
@@ -25,6 +31,8 @@ export interface Draft extends Current {
   absorbed: Lead[];
   /** The whole log, where leads were joined and it is to be written anew. */
   log: Entry[] | null;
+  /** Whether a stored lead lost a key. */
+  poorer: boolean;
 }
 
 /** Resolves and folds events. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
@@ -32,14 +40,14 @@ export async function resolve(
   deps: Deps,
   site: SiteRules,
   keys: readonly string[],
-  events: readonly Received[],
+  events: readonly Placed[],
 ): Promise<{ drafts: Draft[]; owners: ReadonlyMap<string, Draft> }> {
   const resolution = new Resolution(deps, site);
   await resolution.open(
     keys,
     events.flatMap(({ event }) => statedKeys(event)),
   );
-  for (const [place, received] of events.entries()) await resolution.place(received, place);
+  for (const placed of events) await resolution.place(placed);
   const { owners } = resolution;
   return { drafts: [...new Set(owners.values())], owners };
 }
@@ -49,14 +57,12 @@ class Resolution {
   readonly owners = new Map<string, Draft>();
   private readonly looked = new Set<string>();
   private readonly now: number;
-  private readonly acceptedAt: number;
 
   constructor(
     private readonly deps: Deps,
     private readonly site: SiteRules,
   ) {
     this.now = deps.clock();
-    this.acceptedAt = deps.tick();
   }
 
   /** Finds the leads of keys not looked up yet; where that takes a trip, those of `likely` keys in the same one. */
@@ -83,13 +89,13 @@ class Resolution {
   }
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
-  async place({ event, key, visitor }: Received, place: number): Promise<void> {
+  async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
     let mine = this.owners.get(key) ?? this.newLead(key);
     if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
     const stated = statedKeys(event).filter((one) => one !== key && !mine.lead.keys.includes(one));
     await this.open(stated);
     for (const one of stated) mine = await this.join(mine, event, one, visitor);
-    this.fold(mine, event, place);
+    this.fold(mine, event, place, acceptedAt);
   }
 
   /** Acts on one stated key; returns the lead that the event belongs to from now on. */
@@ -117,6 +123,8 @@ class Resolution {
       stored.map(({ lead }) => lead),
     );
     const { site, lead } = theirs;
+    // What time has brought until now is history of its own, not the merge's doing.
+    theirs.crossings.push(...told(theirs, this.now));
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
     lead.state = replay(site.rules, theirs.log);
     const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
@@ -137,6 +145,7 @@ class Resolution {
   /** The visitor is somebody else from here on; what it did before stays. */
   private move(mine: Draft, theirs: Draft, key: string): Draft {
     mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
+    mine.poorer = mine.before !== null;
     theirs.lead.keys = [...theirs.lead.keys, key];
     if (mine.keys.free.includes(key)) {
       mine.keys.free = mine.keys.free.filter((one) => one !== key);
@@ -152,10 +161,15 @@ class Resolution {
     this.owners.set(key, owner);
   }
 
-  private fold({ site, lead, fresh, crossings, log }: Draft, event: LoggedEvent, place: number): void {
+  private fold(
+    { site, lead, fresh, crossings, log }: Draft,
+    event: LoggedEvent,
+    place: number,
+    acceptedAt: number,
+  ): void {
     // Above that of the batch before, so that (receivedAt, place) orders a lead's events for good.
     const before = (log ?? lead.tail).findLast((entry) => !fresh.includes(entry.messageId))?.receivedAt ?? 0;
-    const receivedAt = Math.max(this.acceptedAt, before + TICK_MS);
+    const receivedAt = Math.max(acceptedAt, before + TICK_MS);
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
     const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
     lead.told = played.told;
@@ -188,6 +202,14 @@ class Resolution {
   }
 }
 
+/** Crossings that time has brought a lead up to an instant; they are told by that. */
+function told({ site, lead }: Draft, until: number): Crossing[] {
+  const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
+  teller.tellTime(until);
+  lead.told = teller.told;
+  return teller.crossings;
+}
+
 function draft(found: Current, before: LeadRow | null): Draft {
-  return { ...found, before, fresh: [], keys: { free: [], moved: [] }, absorbed: [], log: null };
+  return { ...found, before, fresh: [], keys: { free: [], moved: [] }, absorbed: [], log: null, poorer: false };
 }

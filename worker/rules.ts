@@ -92,8 +92,8 @@ export interface Mover {
   email: string | null;
   before: { score: number; levels: Record<string, string> };
   after: { score: number; levels: Record<string, string> };
-  /** The rules that moved it, furthest first; points before and after. */
-  because: { id: string; before: number; after: number }[];
+  /** What moved it, furthest first: a rule, or the clamp of a dimension (`id` is its name); points before and after. */
+  because: { id: string; clamp?: true; before: number; after: number }[];
 }
 
 export interface Preview {
@@ -133,11 +133,12 @@ export async function previewRules(deps: Deps, site: SiteRules, document: unknow
 }
 
 function standingOf(rules: RuleSet, state: Parameters<typeof explain>[1], at: number) {
-  const { exact, lines } = explain(rules, state, at);
+  const { exact, lines, clamps } = explain(rules, state, at);
   return {
     score: exact,
     levels: levelNames(rules, levelsNow(rules, state, at)),
-    points: new Map(lines.map(({ id, points }) => [id, points])),
+    rules: new Map(lines.map(({ id, points }) => [id, points])),
+    clamps: new Map(clamps.map(({ dimension, points }) => [dimension, points])),
   };
 }
 type Standing = ReturnType<typeof standingOf>;
@@ -156,10 +157,10 @@ function add(to: Counts, levels: Record<string, string>): void {
 }
 
 function mover(id: string, email: string | null, before: Standing, after: Standing): Mover {
-  const ids = new Set([...before.points.keys(), ...after.points.keys()]);
-  const because = [...ids]
-    .map((rule) => ({ id: rule, before: before.points.get(rule) ?? 0, after: after.points.get(rule) ?? 0 }))
-    .filter((change) => change.before !== change.after)
+  const because = [
+    ...changes(before.rules, after.rules).map(([rule, change]) => ({ id: rule, ...change })),
+    ...changes(before.clamps, after.clamps).map(([id, change]) => ({ id, clamp: true as const, ...change })),
+  ]
     .sort((a, b) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before))
     .slice(0, REASONS_MAX);
   return {
@@ -169,6 +170,17 @@ function mover(id: string, email: string | null, before: Standing, after: Standi
     after: { score: after.score, levels: after.levels },
     because,
   };
+}
+
+/** What is not the same in both, by name. */
+function changes(
+  before: Map<string, number>,
+  after: Map<string, number>,
+): [string, { before: number; after: number }][] {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
+    const change = { before: before.get(name) ?? 0, after: after.get(name) ?? 0 };
+    return change.before === change.after ? [] : [[name, change] as [string, typeof change]];
+  });
 }
 
 function furthest(movers: Mover[]): Mover[] {

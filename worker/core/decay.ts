@@ -3,7 +3,7 @@
  * number whatever the history (none, half-life); otherwise the awards still alive, each with its time.
  */
 
-import { addOccurrence, type Occurrences } from "./occurrences";
+import { addOccurrence, joinedLists, type Occurrences } from "./occurrences";
 
 export type Decay =
   | { readonly kind: "none" }
@@ -79,40 +79,71 @@ export function worth(pool: Pool | null | undefined, decay: Decay, at: number): 
 }
 
 /**
- * Lowest and highest worth of a pool over a stretch of time. Every decay only ever shrinks an award, so each award lies
- * between its worth at the two ends.
+ * Lowest and highest worth of a pool over a stretch of time. Exact where the worth runs straight or smoothly (half-life,
+ * linear); in steps (expires, every) each award lies between its worth at the two ends, for it only ever shrinks.
  */
 export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: number, to: number): [number, number] {
   if (!pool) return [0, 0];
-  if (from === to) {
-    const points = worth(pool, decay, from);
-    return [points, points];
-  }
+  const start = worth(pool, decay, from);
+  if (from === to) return [start, start];
   if ("sum" in pool) {
-    const start = worth(pool, decay, from);
     const end = worth(pool, decay, to);
-    return start < end ? [start, end] : [end, start];
+    return [Math.min(start, end), Math.max(start, end)];
   }
+  return decay.kind === "linear" ? linearBetween(pool, decay.ms, from, to) : stepsBetween(pool, decay, from, to);
+}
+
+/** Linear decays sum to straight lines between the deaths of awards: the ends are at those, or at the stretch's. */
+function linearBetween({ times, values }: Occurrences, ms: number, from: number, to: number): [number, number] {
+  // Sum of points, and of points by their time relative to `from`: worth(t) = points * (1 - (t - from) / ms) + moments / ms.
+  let points = 0;
+  let moments = 0;
+  for (let i = 0; i < times.length; i++) {
+    if ((times[i] ?? 0) <= from - ms) continue;
+    points += values[i] ?? 0;
+    moments += (values[i] ?? 0) * ((times[i] ?? 0) - from);
+  }
+  const at = (t: number) => points * (1 - (t - from) / ms) + moments / ms;
+  let low = at(from);
+  let high = low;
+  const note = (value: number) => {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  };
+  for (let i = 0; i < times.length; i++) {
+    const death = (times[i] ?? 0) + ms;
+    if (death <= from || death > to) continue;
+    note(at(death));
+    points -= values[i] ?? 0;
+    moments -= (values[i] ?? 0) * ((times[i] ?? 0) - from);
+  }
+  note(at(to));
+  return [low, high];
+}
+
+function stepsBetween({ times, values }: Occurrences, decay: Decay, from: number, to: number): [number, number] {
   let low = 0;
   let high = 0;
-  for (let i = 0; i < pool.times.length; i++) {
-    const points = pool.values[i] ?? 0;
-    const start = points * factor(decay, from - (pool.times[i] ?? 0));
-    const end = points * factor(decay, to - (pool.times[i] ?? 0));
+  for (let i = 0; i < times.length; i++) {
+    const value = values[i] ?? 0;
+    const start = value * factor(decay, from - (times[i] ?? 0));
+    const end = value * factor(decay, to - (times[i] ?? 0));
     low += Math.min(start, end);
     high += Math.max(start, end);
   }
   return [low, high];
 }
 
-/** Whether pools of two decays fade alike and can be one number. */
+/** Whether pools of two decays fade alike and can be one. */
 export function canJoin(a: Decay, b: Decay): boolean {
-  return a.kind === "halfLife" && b.kind === "halfLife" && a.ms === b.ms;
+  return (a.kind === "halfLife" || a.kind === "linear") && a.kind === b.kind && a.ms === b.ms;
 }
 
-/** Two pools of one half-life as one. */
+/** Two pools of one decay as one. */
 export function joined(a: Pool, b: Pool, decay: Decay): Pool {
-  if (!("sum" in a && "sum" in b)) return a;
-  const at = Math.max(a.at ?? 0, b.at ?? 0);
-  return { sum: worth(a, decay, at) + worth(b, decay, at), at };
+  if ("sum" in a && "sum" in b) {
+    const at = Math.max(a.at ?? 0, b.at ?? 0);
+    return { sum: worth(a, decay, at) + worth(b, decay, at), at };
+  }
+  return "sum" in a || "sum" in b ? a : joinedLists(a, b);
 }

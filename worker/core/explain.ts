@@ -80,7 +80,10 @@ function reasons(rule: OnRule, state: RuleState | null): Reason[] {
   if (!saw || rule.leaves.length === 0) {
     return [{ field: "event", test: rule.on, actual: state ? rule.on : null, holds: state !== null }];
   }
-  return rule.leaves.map((leaf, i) => reason(leaf, saw[i] ?? null));
+  return rule.leaves.map((leaf, i) => {
+    const [actual, holds] = saw[i] ?? [null, false];
+    return { field: leaf.field.name, test: leaf.test, actual, holds };
+  });
 }
 
 function whileLine(rule: WhileRule, view: View): Line {

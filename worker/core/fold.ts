@@ -18,6 +18,7 @@ import {
   type LimitState,
   limitValues,
   type RuleState,
+  type Saw,
   STATUS_DEFAULT,
   type State,
   thin,
@@ -36,7 +37,7 @@ export const TRAITS_MAX_CHARS = 10_240;
 /** Largest number that a counter takes up: sums of it stay numbers. */
 const AMOUNT_MAX = 1e15;
 /** Longest value kept for the explanation of a rule, and all values of a rule together. */
-const SAW_MAX_CHARS = 60;
+const SAW_MAX_CHARS = 48;
 /** Most userIds a lead remembers; one person has few. */
 const USER_IDS_MAX = 20;
 
@@ -91,7 +92,10 @@ function noteDay(state: State, day: number): void {
 }
 
 function noteVisitor(state: State, event: LoggedEvent): void {
-  if (event.type === "alias" && event.previousId !== undefined) noteTrust(state, event, event.previousId);
+  // A claim may not change what the visitor it names is shown; proof may.
+  if (event.type === "alias" && event.verified && event.previousId !== undefined) {
+    noteTrust(state, event, event.previousId);
+  }
   if (event.visitor === "") {
     if (event.verified) state.ownVerified = true;
     else state.ownClaims = true;
@@ -107,7 +111,8 @@ function noteVisitor(state: State, event: LoggedEvent): void {
       1,
     );
   }
-  if (event.userId !== undefined || statedEmail(event) !== null) noteTrust(state, event, event.visitor);
+  const says = event.type === "alias" || event.userId !== undefined || statedEmail(event) !== null;
+  if (says) noteTrust(state, event, event.visitor);
 }
 
 /** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */
@@ -214,7 +219,11 @@ function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): R
     pool: null,
   };
   const read = (field: Field) => readEvent(field, event, state.traits);
-  const saw = () => rule.leaves.map((leaf) => brief(read(leaf.field)));
+  const saw = () =>
+    rule.leaves.map((leaf): Saw => {
+      const value = read(leaf.field);
+      return [brief(value), leaf.judge(value) === true];
+    });
   if (rule.where && judge(rule.where, read) !== true) {
     if (mine.fired === 0) state.rules[rule.index] = { ...mine, saw: saw() };
     return null;

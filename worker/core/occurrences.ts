@@ -48,3 +48,10 @@ export function unpacked({ times, values }: Occurrences): Occurrences {
     values,
   };
 }
+
+/** Two lists as one. */
+export function joinedLists(a: Occurrences, b: Occurrences): Occurrences {
+  const all = [a, b].flatMap(({ times, values }) => times.map((at, i) => ({ at, value: values[i] ?? 0 })));
+  all.sort((one, other) => one.at - other.at);
+  return { times: all.map(({ at }) => at), values: all.map(({ value }) => value) };
+}

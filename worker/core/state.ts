@@ -14,6 +14,9 @@ export interface LimitState {
   counts: { [value: string]: number };
 }
 
+/** A value, cut short where it is long, and whether the test held for the whole of it. */
+export type Saw = [value: Json, holds: boolean];
+
 export interface RuleState {
   fired: number;
   /** Firings that gave points: the others were cut to nothing by the group's cap. */
@@ -22,8 +25,8 @@ export interface RuleState {
   limited: number;
   /** Time of the latest firing's event, ms. */
   lastAt: number | null;
-  /** Values of the fields of `where` at the latest firing or, before the first, at the latest miss. */
-  saw: Json[] | null;
+  /** What the tests of `where` saw at the latest firing or, before the first, at the latest miss. */
+  saw: Saw[] | null;
   limit: LimitState | null;
   pool: Pool | null;
 }
@@ -154,15 +157,7 @@ export function packState(state: State): string {
   return JSON.stringify({ ...state, rules, counters });
 }
 
-type Packed = [
-  number,
-  number,
-  number,
-  number | null,
-  Json[] | null,
-  [number, LimitState["counts"]] | null,
-  Pool | null,
-];
+type Packed = [number, number, number, number | null, Saw[] | null, [number, LimitState["counts"]] | null, Pool | null];
 
 export function unpackState(text: string): State {
   const stored = JSON.parse(text) as Omit<State, "rules"> & { rules: (Packed | null)[] };

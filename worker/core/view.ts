@@ -16,6 +16,14 @@ export interface Scores {
   high: number[];
 }
 
+interface Sums {
+  /** Without the awards that fade. */
+  fixed: Scores;
+  /** Before the clamps. */
+  raw: Scores;
+  clamped: Scores;
+}
+
 interface TimedVerdict {
   rule: WhileRule;
   verdict: Verdict;
@@ -30,6 +38,8 @@ export class StillLife {
   readonly sums: number[];
   /** Awards that fade; those of one half-life and dimension as one. */
   readonly fading: { dimension: number; decay: Decay; pool: Pool }[] = [];
+  /** The same across all dimensions without a clamp: what two of them lose and gain at once cancels in the score. */
+  readonly fadingFreely: { decay: Decay; pool: Pool }[] = [];
   /** `while` rules that time can make true or false. */
   readonly timed: WhileRule[] = [];
   /** The first rule, in document order, that disqualifies whatever the time. */
@@ -41,7 +51,7 @@ export class StillLife {
       const pool = state.rules[rule.index]?.pool;
       if (!pool) continue;
       if (rule.decay.kind === "none") this.add(rule.dimension, worth(pool, rule.decay, 0));
-      else this.fade(rule, pool);
+      else this.fade(rule, pool, isFree(rules.dimensions[rule.dimension]));
     }
     let disqualifier: OnRule | WhileRule | null = rules.rules[state.disqualified ?? -1] ?? null;
     const still = new View(rules, state, state.clock ?? 0, state.clock ?? 0, this);
@@ -61,16 +71,20 @@ export class StillLife {
     this.sums[dimension] = (this.sums[dimension] ?? 0) + points;
   }
 
-  private fade({ dimension, decay }: OnRule, pool: Pool): void {
+  private fade({ dimension, decay }: OnRule, pool: Pool, isFree: boolean): void {
     const alike = this.fading.find((one) => one.dimension === dimension && canJoin(one.decay, decay));
     if (alike) alike.pool = joined(alike.pool, pool, decay);
     else this.fading.push({ dimension, decay, pool });
+    if (!isFree) return;
+    const free = this.fadingFreely.find((one) => canJoin(one.decay, decay));
+    if (free) free.pool = joined(free.pool, pool, decay);
+    else this.fadingFreely.push({ decay, pool });
   }
 }
 
 export class View {
   private verdicts: TimedVerdict[] | null = null;
-  private sums: { raw: Scores; clamped: Scores } | null = null;
+  private sums: Sums | null = null;
 
   /** `from` and `to` in ms, neither before the lead's clock; equal for an instant. */
   constructor(
@@ -118,7 +132,21 @@ export class View {
   /** The score: the sum of the dimensions. */
   total(): number | Range {
     const { low, high } = this.scores();
-    return span(sum(low), sum(high));
+    if (this.from === this.to) return sum(low);
+    // Dimensions without a clamp: what each may be at most is not what all may be at once.
+    let least = 0;
+    let most = 0;
+    for (const { decay, pool } of this.still.fadingFreely) {
+      const [a, b] = worthBetween(pool, decay, this.from, this.to);
+      least += a;
+      most += b;
+    }
+    const { fixed } = this.summed();
+    for (const [i, dimension] of this.rules.dimensions.entries()) {
+      least += (isFree(dimension) ? fixed.low[i] : low[i]) ?? 0;
+      most += (isFree(dimension) ? fixed.high[i] : high[i]) ?? 0;
+    }
+    return span(least, most);
   }
 
   /**
@@ -138,23 +166,21 @@ export class View {
     return maybe ? undefined : null;
   }
 
-  private summed(): { raw: Scores; clamped: Scores } {
+  private summed(): Sums {
     if (this.sums) return this.sums;
-    const low = [...this.still.sums];
-    const high = [...this.still.sums];
-    for (const { dimension, decay, pool } of this.still.fading) {
-      const [least, most] = worthBetween(pool, decay, this.from, this.to);
-      low[dimension] = (low[dimension] ?? 0) + least;
-      high[dimension] = (high[dimension] ?? 0) + most;
-    }
+    const { dimensions } = this.rules;
+    const fixed = { low: [...this.still.sums], high: [...this.still.sums] };
     for (const { rule, verdict } of this.timed()) {
       if (rule.effect.kind !== "points" || verdict === false) continue;
       const { points } = rule.effect;
-      low[rule.dimension] = (low[rule.dimension] ?? 0) + (verdict ? points : Math.min(0, points));
-      high[rule.dimension] = (high[rule.dimension] ?? 0) + (verdict ? points : Math.max(0, points));
+      add(fixed, rule.dimension, verdict ? points : Math.min(0, points), verdict ? points : Math.max(0, points));
     }
-    const { dimensions } = this.rules;
-    this.sums = { raw: { low, high }, clamped: { low: clamp(dimensions, low), high: clamp(dimensions, high) } };
+    const raw = { low: [...fixed.low], high: [...fixed.high] };
+    for (const { dimension, decay, pool } of this.still.fading) {
+      add(raw, dimension, ...worthBetween(pool, decay, this.from, this.to));
+    }
+    const clamped = { low: clamp(dimensions, raw.low), high: clamp(dimensions, raw.high) };
+    this.sums = { fixed, raw, clamped };
     return this.sums;
   }
 
@@ -217,6 +243,15 @@ export class View {
         return state.source?.campaign;
     }
   }
+}
+
+function add(to: Scores, dimension: number, low: number, high: number): void {
+  to.low[dimension] = (to.low[dimension] ?? 0) + low;
+  to.high[dimension] = (to.high[dimension] ?? 0) + high;
+}
+
+function isFree(dimension: Dimension | undefined): boolean {
+  return dimension?.min === Number.NEGATIVE_INFINITY && dimension.max === Number.POSITIVE_INFINITY;
 }
 
 function clamp(dimensions: readonly Dimension[], values: readonly number[]): number[] {

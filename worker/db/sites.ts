@@ -36,6 +36,8 @@ export interface SiteRules extends Site {
 /** Sites by id or write key, with their rules compiled; unknown keys are remembered as such. */
 export class SiteStore {
   private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
+  /** Counts the changes made in this isolate. */
+  private changes = 0;
   private readonly compiledSets = new Map<string, RuleSet>();
 
   constructor(
@@ -51,7 +53,10 @@ export class SiteStore {
 
   /** The same read afresh: for people, who expect to see what was published elsewhere just now. */
   async read(name: string): Promise<SiteRules | null> {
+    const { changes } = this;
     const site = await this.load(name);
+    // Read before a change that was made meanwhile: good for this call, not to be kept.
+    if (changes !== this.changes) return site;
     if (this.held.size >= SITES_MAX) this.held.clear();
     this.held.set(name, { site, until: this.clock() + (site ? SITE_MAX_AGE_MS : UNKNOWN_MAX_AGE_MS) });
     return site;
@@ -69,6 +74,7 @@ export class SiteStore {
 
   /** Makes the next `find` read again, after a change. */
   forget(): void {
+    this.changes++;
     this.held.clear();
   }
 

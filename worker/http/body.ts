@@ -4,12 +4,14 @@ import { Failure } from "../failure";
 /** Largest body after inflating: Segment's own limit of a batch. */
 export const BODY_MAX_BYTES = 500_000;
 
+/** How much of a body that is too large is still taken in, unread: a client that is cut off sees no answer. */
+const DRAIN_MAX_BYTES = 8_000_000;
+
 const tooLarge = () => new Failure("too_large", `A body has at most ${BODY_MAX_BYTES} bytes, after inflating.`);
 
 /** The JSON of a request's body. Throws `too_large` and `invalid_json`. */
 export async function readJson(request: Request): Promise<unknown> {
-  if (Number(request.headers.get("Content-Length") ?? 0) > BODY_MAX_BYTES) throw tooLarge();
-  const sent = await readAll(request.body);
+  const sent = await readAll(request.body, DRAIN_MAX_BYTES);
   const bytes = isGzip(sent) ? await inflate(sent) : sent;
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
@@ -32,21 +34,25 @@ function isGzip(bytes: Uint8Array): boolean {
 
 async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readAll(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
+    return await readAll(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")), BODY_MAX_BYTES);
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure("invalid_json", "The body begins like gzip but cannot be inflated.");
   }
 }
 
-async function readAll(stream: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer>> {
+async function readAll(
+  stream: ReadableStream<Uint8Array> | null,
+  drainBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream ?? []) {
     size += chunk.byteLength;
-    if (size > BODY_MAX_BYTES) throw tooLarge();
-    chunks.push(chunk);
+    if (size > drainBytes) break;
+    if (size <= BODY_MAX_BYTES) chunks.push(chunk);
   }
+  if (size > BODY_MAX_BYTES) throw tooLarge();
   const all = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
