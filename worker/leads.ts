@@ -114,10 +114,10 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
   return { data: data.reverse(), next: start > 0 ? start : null };
 }
 
-/** Most points of the score over time. */
+/** Most events whose effect is shown in the score over time. */
 const CURVE_MAX = 200;
 
-/** Every crossing, latest first, those included that time has just brought; and the score after each of its events. */
+/** Every crossing, latest first, those included that time has just brought; and the score before and after its events. */
 export async function leadHistory(
   deps: Deps,
   { site, lead, crossings }: Current,
@@ -142,8 +142,11 @@ async function scoreCurve(deps: Deps, site: SiteRules, lead: Lead, now: number) 
   const curve: { at: string; score: number }[] = [];
   const note = (at: number) => curve.push({ at: iso(at), score: sum(new View(site.rules, state, at).scores().low) });
   for (const [i, event] of events.entries()) {
+    const isShown = i % every === 0 || i === events.length - 1;
+    // Just before an event, too: what it had cooled to.
+    if (isShown && state.clock !== null && event.timestamp > state.clock) note(event.timestamp);
     foldEvent(site.rules, state, event);
-    if (state.clock !== null && (i % every === 0 || i === events.length - 1)) note(state.clock);
+    if (isShown && state.clock !== null) note(state.clock);
   }
   if (state.clock !== null && state.clock < now) note(now);
   return curve;

@@ -2,6 +2,7 @@
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { sessionOpens } from "./session";
 
 export type Scope = "read" | "write" | "admin";
 
@@ -25,9 +26,10 @@ async function sameText(a: string, b: string): Promise<boolean> {
   return crypto.subtle.timingSafeEqual(left, right);
 }
 
-/** Refuses calls without a secret key of the scope. */
-export async function requireScope(request: Request, adminKey: string, _scope: Scope): Promise<void> {
+/** Refuses calls without a secret key of the scope, or a signed-in session that may read it. */
+export async function requireScope(request: Request, adminKey: string, scope: Scope): Promise<void> {
   const { bearer } = authorization(request);
+  if (bearer === undefined && (await sessionOpens(request, adminKey, scope))) return;
   if (bearer === undefined) {
     throw new Failure("unauthorized", "Send a secret key: Authorization: Bearer <key>.");
   }

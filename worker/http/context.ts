@@ -32,3 +32,15 @@ export function supposedInstant(c: Context, deps: Deps, clock: number | null): n
   }
   return Math.max(at ?? now, now, clock ?? now);
 }
+
+/** Goes on with work after the answer, where the runtime can; a scheduled run would do it else. */
+export function later(c: Context, work: Promise<unknown>): void {
+  const logged = work.catch((error) =>
+    console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(error) })),
+  );
+  try {
+    c.executionCtx.waitUntil(logged);
+  } catch {
+    // Called without an execution context, as in tests: the promise runs on by itself.
+  }
+}

@@ -9,7 +9,7 @@ import { refoldAll } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
 import { readJson } from "./body";
-import { type Api, SITE, siteOf } from "./context";
+import { type Api, later, SITE, siteOf } from "./context";
 import { checked, decodeCursor, encodeCursor, flag, limit, queryOf } from "./input";
 
 export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
@@ -117,16 +117,4 @@ function ifMatch(c: Context): number | null {
   const found = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header)?.[1];
   if (found === undefined) throw new Failure("stale", 'If-Match takes the ETag of GET /v1/rules, such as "4".');
   return Number(found);
-}
-
-/** Goes on with work after the answer, where the runtime can; the scheduled run would do it else. */
-function later(c: Context, work: Promise<unknown>): void {
-  const logged = work.catch((error) =>
-    console.error(JSON.stringify({ level: "error", work: "refold", error: String(error) })),
-  );
-  try {
-    c.executionCtx.waitUntil(logged);
-  } catch {
-    // Called without an execution context, as in tests: the promise runs on by itself.
-  }
 }

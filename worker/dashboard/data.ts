@@ -1,0 +1,158 @@
+/** What pages are given: plain data, as the verbs answer it. Types only. */
+
+/** A ladder's level names, lowest first. */
+export interface Ladder {
+  name: string;
+  levels: string[];
+}
+
+export interface SiteEntry {
+  id: string;
+  name: string;
+}
+
+/** What every page of somebody signed in has around it. */
+export interface Frame {
+  now: number;
+  sites: SiteEntry[];
+  /** The site looked at; `null`: there is none yet. */
+  site: SiteEntry | null;
+  formToken: string;
+  /** What the session allows beside reading. */
+  mayWrite: boolean;
+  mayAdminister: boolean;
+}
+
+export interface Lead {
+  id: string;
+  known: boolean;
+  verified: boolean;
+  email: string | null;
+  userIds: string[];
+  visitors: { id: string; verified: boolean; lastSeen: string }[];
+  traits: Record<string, unknown>;
+  status: string;
+  feedback: string | null;
+  disqualified: string | null;
+  score: number;
+  scores: Record<string, number>;
+  temperature: string;
+  levels: Record<string, string>;
+  validUntil: string | null;
+  firstSeen: string | null;
+  lastSeen: string | null;
+  visits: number;
+  pageviews: number;
+  source: { channel: string; referrer: string | null; campaign: string | null } | null;
+  account: string | null;
+  rulesVersion: number;
+}
+
+export interface Reason {
+  field: string;
+  test: unknown;
+  actual: unknown;
+  holds: boolean;
+}
+
+export interface RuleLine {
+  id: string;
+  dimension: string;
+  points: number;
+  fired: number;
+  limited: number;
+  lastAt: string | null;
+  state: "counting" | "capped" | "decayed" | "notMet";
+  because: Reason[];
+}
+
+export interface Explanation {
+  exact: number;
+  score: number;
+  data: RuleLine[];
+  clamps: { dimension: string; points: number }[];
+}
+
+export interface TimelineEvent {
+  messageId: string;
+  type: string;
+  event?: string;
+  anonymousId: string | null;
+  userId?: string;
+  previousId?: string;
+  timestamp: string;
+  properties?: Record<string, unknown>;
+  traits?: Record<string, unknown>;
+  context?: Record<string, unknown>;
+  machine?: boolean;
+  verified?: boolean;
+  awards: { id: string; dimension: string; points: number }[];
+}
+
+export interface Crossing {
+  at: string;
+  ladder: string;
+  from: string;
+  to: string;
+  cause: string;
+  score: number;
+  rulesVersion: number;
+}
+
+/** The score at an instant, unrounded. */
+export interface ScorePoint {
+  at: string;
+  score: number;
+}
+
+export interface Threshold {
+  name: string;
+  score: number;
+}
+
+export interface Version {
+  version: number;
+  /** ms */
+  publishedAt: number;
+  leads: number;
+  refolded: number;
+  finishedAt: number | null;
+}
+
+export interface Problem {
+  pointer: string;
+  detail: string;
+}
+
+export interface Finding {
+  code: string;
+  severity: "warning" | "info";
+  detail: string;
+  mend: string;
+  rules: string[];
+}
+
+export type Counts = Record<string, Record<string, number>>;
+
+export interface Mover {
+  id: string;
+  email: string | null;
+  before: { score: number; levels: Record<string, string> };
+  after: { score: number; levels: Record<string, string> };
+  because: { id: string; before: number; after: number }[];
+}
+
+export interface Preview {
+  before: Counts;
+  after: Counts;
+  movers: Mover[];
+  sampled: number;
+}
+
+export interface SiteSettings {
+  id: string;
+  name: string;
+  writeKey: string;
+  origins: string[];
+  respectGpc: boolean;
+}

@@ -1,0 +1,172 @@
+/** Setting a site up: its tag, whether it works, and what the site is. */
+import type { FC } from "hono/jsx";
+import type { Frame, Problem, SiteSettings } from "./data";
+import { Time } from "./format";
+import { Copy, Heading, link, Notice, Page, Token, tag } from "./layout";
+import { Problems } from "./problem";
+
+/** What stands in the form of a site. */
+export interface SiteForm {
+  name: string;
+  /** One per line. */
+  origins: string;
+  respectGpc: boolean;
+}
+
+export interface SetupProps {
+  frame: Frame;
+  site: SiteSettings;
+  /** Where this dashboard is. */
+  origin: string;
+  /** Time of the latest event; `null`: none has come in yet. */
+  lastSeen: string | null;
+  form: SiteForm;
+  problems: Problem[];
+  saved: boolean;
+}
+
+export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form, problems, saved }) => (
+  <Page frame={frame} title="Set-up" section="setup">
+    <Heading title={site.name} lead="What the site needs to have its visitors scored." />
+    {saved && <Notice tone="good" title="Saved" />}
+    <div class="columns">
+      <section class="card" aria-labelledby="tag-title">
+        <h2 id="tag-title">The tag</h2>
+        <p class="muted">Paste it into every page of the site, before the closing head tag.</p>
+        <Copy id="tag" text={tag(origin, site.writeKey)} label="the tag" />
+        <Received frame={frame} lastSeen={lastSeen} />
+        <dl class="facts">
+          <div>
+            <dt>Write key</dt>
+            <dd>
+              <code>{site.writeKey}</code>
+            </dd>
+          </div>
+          <div>
+            <dt>Site id</dt>
+            <dd>
+              <code>{site.id}</code>
+            </dd>
+          </div>
+        </dl>
+      </section>
+      <section class="card" aria-labelledby="site-title">
+        <h2 id="site-title">The site</h2>
+        {frame.mayAdminister ? (
+          <form method="post" action={link(frame, "/setup")} class="fields">
+            <Token frame={frame} />
+            <SiteFields form={form} problems={problems} />
+            <button type="submit" class="primary">
+              Save
+            </button>
+          </form>
+        ) : (
+          <dl class="facts">
+            <div>
+              <dt>Origins</dt>
+              <dd>{site.origins.join(", ") || "none"}</dd>
+            </div>
+          </dl>
+        )}
+      </section>
+    </div>
+  </Page>
+);
+
+/** Whether events arrive; looks again by itself until the first one has. */
+export const Received: FC<{ frame: Frame; lastSeen: string | null }> = ({ frame, lastSeen }) => (
+  <div data-part data-poll={lastSeen ? undefined : link(frame, "/setup/received")} aria-live="polite">
+    {lastSeen ? (
+      <p class="received yes">
+        <span class="lamp" /> Events are coming in; the latest was <Time at={lastSeen} now={frame.now} />.
+      </p>
+    ) : (
+      <p class="received">
+        <span class="lamp" /> Waiting for the first event. Open a page that has the tag.{" "}
+        <a href={link(frame, "/setup")}>Look again</a>
+      </p>
+    )}
+  </div>
+);
+
+const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problems }) => (
+  <>
+    {problems.length > 0 && (
+      <Notice tone="bad" title="Not saved">
+        <Problems problems={problems} />
+      </Notice>
+    )}
+    <label for="name">Name</label>
+    <input id="name" name="name" required maxlength={200} value={form.name} />
+    <label for="origins">Origins</label>
+    <textarea id="origins" name="origins" rows={4} spellcheck={false} aria-describedby="origins-hint">
+      {`\n${form.origins}`}
+    </textarea>
+    <p id="origins-hint" class="muted small">
+      Where the site's pages are, one per line, such as https://www.example.com. Events from pages elsewhere are
+      refused.
+    </p>
+    <label class="tick">
+      <input type="checkbox" name="respectGpc" value="true" checked={form.respectGpc} />
+      <span>Keep nothing of visitors whose browser asks so (Global Privacy Control)</span>
+    </label>
+  </>
+);
+
+export interface NewSiteProps {
+  frame: Frame;
+  form: SiteForm;
+  problems: Problem[];
+}
+
+export const NewSitePage: FC<NewSiteProps> = ({ frame, form, problems }) => (
+  <Page frame={frame} title="New site" section={null}>
+    <Heading
+      title={frame.site ? "New site" : "Your first site"}
+      lead="It starts with rules for B2B sites, yours to change."
+    />
+    <section class="card narrow-card" aria-label="New site">
+      {frame.mayAdminister ? (
+        <form method="post" action={link(frame, "/sites/new")} class="fields">
+          <Token frame={frame} />
+          <SiteFields form={form} problems={problems} />
+          <button type="submit" class="primary">
+            Make the site
+          </button>
+        </form>
+      ) : (
+        <p>Your key may not make sites; ask whoever has the admin key.</p>
+      )}
+    </section>
+  </Page>
+);
+
+/** Shown once, right after a site was made. */
+export const SiteMadePage: FC<{ frame: Frame; site: SiteSettings; identitySecret: string; origin: string }> = (
+  props,
+) => {
+  const { frame, site } = props;
+  return (
+    <Page frame={frame} title={site.name} section="setup">
+      <Heading title={`${site.name} is ready`} lead="Two things to take along." />
+      <div class="columns">
+        <section class="card" aria-labelledby="tag-title">
+          <h2 id="tag-title">The tag, for every page</h2>
+          <Copy id="tag" text={tag(props.origin, site.writeKey)} label="the tag" />
+        </section>
+        <section class="card" aria-labelledby="secret-title">
+          <h2 id="secret-title">The identity secret</h2>
+          <p class="muted">
+            Your server signs identity tokens with it. It is shown only now; keep it where you keep other secrets.
+          </p>
+          <Copy id="secret" text={props.identitySecret} label="the identity secret" />
+        </section>
+      </div>
+      <p>
+        <a class="button primary" href={link(frame, "/setup", { site: site.id })}>
+          Go on to the set-up
+        </a>
+      </p>
+    </Page>
+  );
+};

@@ -1,0 +1,43 @@
+/** The door. */
+import type { FC } from "hono/jsx";
+import { Document, Mark } from "./layout";
+
+export const SignIn: FC<{ next: string; wrong?: string }> = ({ next, wrong }) => (
+  <Document title="Sign in" class="door">
+    <main>
+      <div class="door-card">
+        <p class="brand">
+          <Mark />
+          <span>Kelvin</span>
+        </p>
+        <h1>Sign in</h1>
+        <form method="post" action="/dashboard/sign-in">
+          <input type="hidden" name="next" value={next} />
+          <label for="key">Secret key</label>
+          <input
+            id="key"
+            name="key"
+            type="password"
+            autocomplete="current-password"
+            required
+            autofocus
+            spellcheck={false}
+            aria-invalid={wrong ? "true" : undefined}
+            aria-describedby={wrong ? "wrong hint" : "hint"}
+          />
+          {wrong && (
+            <p id="wrong" class="field-error" role="alert">
+              {wrong}
+            </p>
+          )}
+          <p id="hint" class="muted small">
+            The admin key, which <code>npm start</code> prints. You stay signed in for 12 hours.
+          </p>
+          <button type="submit" class="primary">
+            Sign in
+          </button>
+        </form>
+      </div>
+    </main>
+  </Document>
+);

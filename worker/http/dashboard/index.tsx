@@ -1,0 +1,138 @@
+/** The dashboard: its door, its files and its sections. Pages are HTML in worker/dashboard, here is what they show. */
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { SCRIPT, STYLE } from "../../dashboard/assets";
+import { ProblemPage } from "../../dashboard/problem";
+import { SignIn } from "../../dashboard/sign-in";
+import { Failure } from "../../failure";
+import { requireScope, type Scope } from "../access";
+import { BODY_MAX_BYTES } from "../body";
+import type { Api } from "../context";
+import { problem } from "../errors";
+import { closeSession, openSession, readSession } from "../session";
+import { leadPages } from "./leads";
+import { rulesPages } from "./rules";
+import { setupPages } from "./setup";
+import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
+
+const HOME = "/dashboard";
+const DOOR = "/dashboard/sign-in";
+
+/** Largest form: a document as large as the API takes, most of whose signs take three bytes in a form. */
+const FORM_MAX_BYTES = 3 * BODY_MAX_BYTES;
+
+const HEADERS = {
+  // Style and script are files of ours; nothing inline runs, whatever gets into a page.
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  // Not no-referrer: with it browsers send `Origin: null` with our own forms, and those are told by their origin.
+  "Referrer-Policy": "same-origin",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "X-Robots-Tag": "noindex",
+  // People's data: nothing of it is left in the browser after signing out.
+  "Cache-Control": "no-store",
+};
+
+export function dashboardRoutes(api: Api): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+    await next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: FORM_MAX_BYTES,
+      onError: () => {
+        throw new Failure("too_large", `A form has at most ${FORM_MAX_BYTES} bytes.`);
+      },
+    }),
+  );
+  app.onError((error, c) => failed(api, error, c));
+  for (const { path, type, text } of [STYLE, SCRIPT]) {
+    app.get(path.slice(HOME.length), (c) =>
+      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
+    );
+  }
+  doorRoutes(app, api);
+  leadPages(app, api);
+  rulesPages(app, api);
+  setupPages(app, api);
+  // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
+  app.all("*", (c) => {
+    if (c.req.method === "GET" && c.req.path.endsWith("/")) return c.redirect(c.req.path.replace(/\/+$/, ""), 301);
+    throw new Failure("not_found", `There is no page at ${c.req.path}.`);
+  });
+  return app;
+}
+
+function doorRoutes(app: Hono, api: Api): void {
+  const { deps, adminKey } = api;
+
+  app.get("/sign-in", async (c) => {
+    const next = within(c.req.query("next"));
+    if (await readSession(c.req.raw, adminKey, deps.clock())) return c.redirect(next, 303);
+    return await page(c, <SignIn next={next} />);
+  });
+
+  app.post("/sign-in", async (c) => {
+    const { key = "", next } = await ownForm(c);
+    const scopes = await scopesOf(c, adminKey, key.trim());
+    if (scopes.length === 0) {
+      return await page(c, <SignIn next={within(next)} wrong="No such key. Check that all of it was pasted." />, 401);
+    }
+    await openSession(c, adminKey, scopes, deps.clock());
+    return c.redirect(within(next), 303);
+  });
+
+  app.post("/sign-out", async (c) => {
+    // Whoever's session is over already is signed out as they wished.
+    await signedForm(api, c, "read").catch((error) => {
+      if (!(error instanceof SignInNeeded)) throw error;
+    });
+    closeSession(c);
+    return c.redirect(DOOR, 303);
+  });
+}
+
+/** Where to go after signing in: a page of the dashboard, wherever the form says to go. */
+function within(next: string | undefined): string {
+  return next && /^\/dashboard(?:[/?]|$)/.test(next) && !next.startsWith(DOOR) ? next : HOME;
+}
+
+/** What a key opens: asked at the API's own door, so that whatever key opens that one opens this one. */
+async function scopesOf(c: Context, adminKey: string, key: string): Promise<Scope[]> {
+  // What a header cannot carry is no key; and no secret set means that nobody gets in.
+  if (!adminKey || !/^[\x21-\x7e]{1,500}$/.test(key)) return [];
+  const call = new Request(c.req.url, { headers: { Authorization: `Bearer ${key}` } });
+  const scopes: Scope[] = [];
+  for (const scope of ["read", "write", "admin"] as const) {
+    const opens = await requireScope(call, adminKey, scope).then(
+      () => true,
+      (error) => {
+        if (error instanceof Failure) return false;
+        throw error;
+      },
+    );
+    if (opens) scopes.push(scope);
+  }
+  return scopes;
+}
+
+/** The page for whatever a route threw; its status and words are those of the API. */
+async function failed(api: Api, error: unknown, c: Context): Promise<Response> {
+  if (error instanceof SignInNeeded && c.req.method === "GET") {
+    const { pathname, search } = new URL(c.req.url);
+    const next = pathname + search;
+    return c.redirect(next === HOME ? DOOR : `${DOOR}?${new URLSearchParams({ next })}`, 303);
+  }
+  if (error instanceof SiteNeeded) return c.redirect("/dashboard/sites/new", 303);
+  const answer = problem(error, c);
+  const { title, detail } = (await answer.json()) as { title: string; detail: string };
+  const arrival = await arrive(api, c).catch(() => null);
+  const kept = error instanceof SignInNeeded ? error.kept : undefined;
+  const shown = <ProblemPage frame={arrival?.frame ?? null} title={title} detail={detail} kept={kept} />;
+  return await page(c, shown, answer.status as 400);
+}

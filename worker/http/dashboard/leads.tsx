@@ -1,0 +1,138 @@
+/** Pages about leads: the list, and one. */
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import type { ScorePoint, Threshold } from "../../dashboard/data";
+import { LeadPage } from "../../dashboard/lead";
+import { LeadsPage } from "../../dashboard/leads";
+import type { SiteRules } from "../../db/sites";
+import { Failure } from "../../failure";
+import type { Current } from "../../lead";
+import { leadEvents, leadHistory, openLead, pageOfLeads, type ShownLead, showExplanation, showLead } from "../../leads";
+import type { Api } from "../context";
+import { checked, decodeCursor, encodeCursor, flag, number } from "../input";
+import { enter, filled, laddersOf, page } from "./visit";
+
+/** Leads on a page of the list; events and crossings on the page of a lead. */
+const LEADS_LIMIT = 50;
+const EVENTS_LIMIT = 50;
+const CROSSINGS_LIMIT = 30;
+
+export function leadPages(app: Hono, api: Api): void {
+  const { deps } = api;
+
+  app.get("/", async (c) => {
+    const { frame, site } = await enter(api, c);
+    const query = filled(c);
+    const { cursor, temperature, stage, sort, ...filter } = checked(listQuery, query);
+    const levels = levelsOf(site, { temperature, stage });
+    const after = decodeCursor(cursor, z.object({ value: z.number(), id: z.string() }));
+    const paging = { sort, limit: LEADS_LIMIT, after };
+    const { data, next } = await pageOfLeads(deps, site, { ...filter, levels }, paging);
+    return await page(
+      c,
+      <LeadsPage
+        frame={frame}
+        query={{ ...query, sort }}
+        ladders={laddersOf(site)}
+        leads={arranged(data, sort)}
+        nextCursor={next && encodeCursor(next)}
+        tag={{ origin: new URL(c.req.url).origin, writeKey: site.writeKey }}
+      />,
+    );
+  });
+
+  app.get("/leads/:id", async (c) => {
+    const { frame, site } = await enter(api, c);
+    const found = await openLead(deps, site, c.req.param("id"));
+    const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
+    const shown = showLead(found.site, found.lead, at);
+    const { events, older, before } = await someEvents(c, api, found);
+    const history = await leadHistory(deps, found, CROSSINGS_LIMIT, null);
+    return await page(
+      c,
+      <LeadPage
+        frame={{ ...frame, now: at }}
+        ladders={laddersOf(found.site)}
+        lead={shown}
+        explanation={showExplanation(found.site, found.lead.state, at)}
+        next={shown.validUntil === null ? null : showLead(found.site, found.lead, Date.parse(shown.validUntil))}
+        curve={{
+          points: history.points,
+          cooling: cooling(found, at, shown.validUntil),
+          thresholds: thresholds(found.site),
+        }}
+        crossings={history.data}
+        events={events}
+        older={older}
+        before={before}
+      />,
+    );
+  });
+}
+
+const SORTS = ["-score", "score", "-lastSeen"] as const;
+const listQuery = z.object({
+  cursor: z.string().optional(),
+  sort: z.enum(SORTS, `must be one of ${SORTS.join(", ")}`).default("-score"),
+  temperature: z.string().optional(),
+  stage: z.string().optional(),
+  known: flag.optional(),
+  disqualified: flag.default(false),
+  q: z.string().trim().max(200, "must be at most 200 characters").optional(),
+  minScore: number.optional(),
+});
+
+/** The API orders by scores as they were last written and shows them live; on a page they shall go one after another. */
+function arranged(leads: ShownLead[], sort: (typeof SORTS)[number]): ShownLead[] {
+  if (sort === "-lastSeen") return leads;
+  const down = sort === "-score" ? 1 : -1;
+  return leads.toSorted((a, b) => down * (b.exact.score - a.exact.score));
+}
+
+function levelsOf({ rules }: SiteRules, wanted: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(wanted).filter((entry): entry is [string, string] => {
+      const [ladder, level] = entry;
+      if (level === undefined) return false;
+      const known = rules.ladders.find(({ name }) => name === ladder)?.levels.some(({ name }) => name === level);
+      if (known) return true;
+      throw new Failure("invalid_request", `The rules in force have no ${ladder} "${level}".`);
+    }),
+  );
+}
+
+async function someEvents(c: Context, { deps }: Api, { site, lead }: Current) {
+  const from = decodeCursor(c.req.query("cursor"), z.object({ before: z.int().min(0) }));
+  const { data, next } = await leadEvents(deps, site, lead, EVENTS_LIMIT, from?.before ?? null);
+  return { events: data, older: next === null ? null : encodeCursor({ before: next }), before: from !== null };
+}
+
+const DAY_MS = 86_400_000;
+/** How far the score is foretold, at least and at most. */
+const AHEAD_MS = { min: 3 * DAY_MS, max: 90 * DAY_MS };
+/** Instants looked at on either side of now. */
+const SAMPLES = 24;
+
+/** The score from the lead's latest event on, if nothing more happens: what time has done, and what it will do. */
+function cooling({ site, lead }: Current, now: number, validUntil: string | null): ScorePoint[] {
+  const { clock, firstSeen } = lead.state;
+  if (clock === null) return [];
+  const past = now - (firstSeen ?? clock);
+  const change = validUntil === null ? 0 : 1.2 * (Date.parse(validUntil) - now);
+  const ahead = Math.min(AHEAD_MS.max, Math.max(AHEAD_MS.min, change, past / 5));
+  const steps = Array.from({ length: SAMPLES }, (_, i) => (i + 1) / SAMPLES);
+  const since = now > clock ? [clock, ...steps.map((part) => clock + part * (now - clock))] : [now];
+  return [...since, ...steps.map((part) => now + part * ahead)].map((at) => ({
+    at: new Date(at).toISOString(),
+    score: showLead(site, lead, at).exact.score,
+  }));
+}
+
+/** Scores at which the temperature changes, where the rules say it that plainly. */
+function thresholds({ rules }: SiteRules): Threshold[] {
+  return (rules.document.levels.temperature ?? []).flatMap(({ name, when }) => {
+    const test = when?.score;
+    const score = typeof test === "object" && test !== null && "gte" in test ? test.gte : null;
+    return typeof score === "number" ? [{ name, score }] : [];
+  });
+}

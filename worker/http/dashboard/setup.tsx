@@ -1,0 +1,114 @@
+/** Pages about a site: its tag, whether it works, and its settings. */
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
+import type { SiteRules } from "../../db/sites";
+import { Failure } from "../../failure";
+import { pageOfLeads } from "../../leads";
+import { changeSite, createSite } from "../../sites";
+import type { Api } from "../context";
+import { checked } from "../input";
+import { arrive, enter, type Fields, page, signedForm } from "./visit";
+
+export function setupPages(app: Hono, api: Api): void {
+  const { deps } = api;
+
+  app.get("/setup", async (c) => {
+    const { frame, site } = await enter(api, c);
+    const form = { name: site.name, origins: site.origins.join("\n"), respectGpc: site.respectGpc };
+    const saved = c.req.query("saved") !== undefined;
+    const lastSeen = await latestEvent(api, site);
+    const shown = { frame, site, origin: originOf(c), lastSeen, form, problems: [], saved };
+    return await page(c, <SetupPage {...shown} />);
+  });
+
+  app.get("/setup/received", async (c) => {
+    const { frame, site } = await enter(api, c);
+    return await page(c, <Received frame={frame} lastSeen={await latestEvent(api, site)} />);
+  });
+
+  app.post("/setup", async (c) => {
+    const fields = await signedForm(api, c, "admin");
+    const { frame, site } = await enter(api, c);
+    const read = siteOf(fields);
+    if ("problems" in read) {
+      const lastSeen = await latestEvent(api, site);
+      const shown = { frame, site, origin: originOf(c), lastSeen, form: formOf(fields), ...read, saved: false };
+      return await page(c, <SetupPage {...shown} />, 422);
+    }
+    await changeSite(deps, site, read.site);
+    return c.redirect(`/dashboard/setup?${new URLSearchParams({ site: site.id, saved: "true" })}`, 303);
+  });
+
+  app.get("/sites/new", async (c) => {
+    const { frame } = await arrive(api, c);
+    return await page(c, <NewSitePage frame={frame} form={EMPTY} problems={[]} />);
+  });
+
+  app.post("/sites/new", async (c) => {
+    const fields = await signedForm(api, c, "admin");
+    const read = siteOf(fields);
+    if ("problems" in read) {
+      const { frame } = await arrive(api, c);
+      return await page(c, <NewSitePage frame={frame} form={formOf(fields)} {...read} />, 422);
+    }
+    const site = await createSite(deps, read.site);
+    const { frame } = await arrive(api, c);
+    const shown = { site, identitySecret: site.identitySecret, origin: originOf(c) };
+    // Shown by the answer itself and not after a redirect: the secret stands nowhere to be read again.
+    return await page(c, <SiteMadePage frame={{ ...frame, site: { id: site.id, name: site.name } }} {...shown} />, 201);
+  });
+}
+
+const EMPTY: SiteForm = { name: "", origins: "", respectGpc: true };
+
+function originOf(c: Context): string {
+  return new URL(c.req.url).origin;
+}
+
+/** Time of the latest event that any lead of the site sent. */
+async function latestEvent({ deps }: Api, site: SiteRules): Promise<string | null> {
+  for (const disqualified of [false, true]) {
+    const { data } = await pageOfLeads(
+      deps,
+      site,
+      { levels: {}, disqualified },
+      { sort: "-lastSeen", limit: 1, after: null },
+    );
+    if (data[0]?.lastSeen) return data[0].lastSeen;
+  }
+  return null;
+}
+
+/** People paste addresses of pages; what counts is their origin. */
+const origin = z
+  .string()
+  .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), {
+    error: (issue) => `"${issue.input}" is not an address such as https://www.example.com`,
+  })
+  .transform((text) => new URL(text).origin);
+const siteFields = z.object({
+  name: z.string().trim().min(1, "must not be empty").max(200, "must be at most 200 characters"),
+  origins: z
+    .string()
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .pipe(z.array(origin).max(100, "must be at most 100")),
+  respectGpc: z
+    .string()
+    .optional()
+    .transform((value) => value === "true"),
+});
+
+function siteOf(fields: Fields): { site: z.output<typeof siteFields> } | { problems: NonNullable<Failure["errors"]> } {
+  try {
+    return { site: checked(siteFields, fields) };
+  } catch (error) {
+    if (error instanceof Failure && error.errors) return { problems: error.errors };
+    throw error;
+  }
+}
+
+/** What was typed, to be mended. */
+function formOf({ name = "", origins = "", respectGpc }: Fields): SiteForm {
+  return { name, origins, respectGpc: respectGpc === "true" };
+}
