@@ -48,7 +48,8 @@ CREATE TABLE leads (
   tail TEXT NOT NULL,                 -- JSON array: the events after those in log
   logged INTEGER NOT NULL,            -- how many events are in log
   due_at INTEGER,                     -- when time alone will next change a level; NULL: never
-  score REAL NOT NULL,                -- unrounded, as of its last change; orders lists
+  refresh_at INTEGER,                 -- when score is to be looked at again, because it fades; NULL: it does not
+  score REAL NOT NULL,                -- unrounded, refreshed within a day; orders lists
   scores TEXT NOT NULL,               -- JSON: the same by dimension
   known INTEGER NOT NULL,
   disqualified INTEGER NOT NULL,
@@ -57,6 +58,7 @@ CREATE TABLE leads (
 ) WITHOUT ROWID;
 CREATE INDEX leads_by_score ON leads (site_id, score DESC, id);
 CREATE INDEX leads_due ON leads (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX leads_refresh ON leads (refresh_at) WHERE refresh_at IS NOT NULL;
 
 -- Message ids that counted. Every resend ends here.
 CREATE TABLE messages (

@@ -3,6 +3,7 @@ import { createApp } from "./app";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
 import { refoldAll } from "./refold";
+import { refresh } from "./refresh";
 import { sweep } from "./sweep";
 
 let held: { deps: Deps; app: ReturnType<typeof createApp>; env: Env } | null = null;
@@ -28,5 +29,6 @@ export default {
     const { deps } = kelvin(env);
     await sweep(deps);
     await refoldAll(deps);
+    await refresh(deps);
   },
 } satisfies ExportedHandler<Env>;

@@ -1,4 +1,6 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
+
+import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { type Crossing, replay, Teller } from "./core/play";
@@ -72,9 +74,22 @@ export function settle(site: SiteRules, lead: Lead): void {
       ...lead.told.levels,
     },
   };
-  const scores = new View(rules, state, from).scores().low;
+  score(site, lead, from);
+}
+
+/** How old a score that lists go by may become, ms. */
+export const SCORE_MAX_AGE_MS = DAY_MS;
+
+/** Sets the score that lists go by, as of an instant, and when it is to be looked at again. */
+export function score({ rules }: SiteRules, lead: Lead, at: number): void {
+  const view = new View(rules, lead.state, at);
+  const scores = view.scores().low;
   lead.score = sum(scores);
   lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
+  // An instant already set stays: naming the column anew with every beacon would cost a row each time.
+  const isSet = lead.refreshAt !== null && lead.refreshAt > at && lead.refreshAt <= at + SCORE_MAX_AGE_MS;
+  if (!view.fades()) lead.refreshAt = null;
+  else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;
 }
 
 /** What is to be written of a lead to which nothing happened but time and rules. */

@@ -192,6 +192,7 @@ class Resolution {
       tail: [],
       logged: 0,
       dueAt: null,
+      refreshAt: null,
       score: 0,
       scores: {},
       keys: [],

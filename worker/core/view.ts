@@ -4,6 +4,7 @@
  */
 import { type Field, judge, Range, type Value, type Verdict } from "./condition";
 import { canJoin, type Decay, joined, type Pool, worth, worthBetween } from "./decay";
+import { DURATION_MAX_MS } from "./duration";
 import type { LeadField } from "./fields";
 import { isFreeMail } from "./mail";
 import { dig } from "./read";
@@ -15,6 +16,9 @@ export interface Scores {
   low: number[];
   high: number[];
 }
+
+/** Least change of a score that shows once it is rounded. */
+const VISIBLE_POINTS = 0.5;
 
 interface Sums {
   /** Without the awards that fade. */
@@ -164,6 +168,13 @@ export class View {
     }
     if (disqualifier?.effect.kind === "disqualify") return disqualifier.effect.reason;
     return maybe ? undefined : null;
+  }
+
+  /** Whether time alone will still change the score by what anybody would see. */
+  fades(): boolean {
+    const forever = this.from + DURATION_MAX_MS;
+    const ahead = new View(this.rules, this.state, this.from, forever, this.still).scores();
+    return ahead.high.some((high, i) => high - (ahead.low[i] ?? 0) >= VISIBLE_POINTS);
   }
 
   private summed(): Sums {

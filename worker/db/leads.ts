@@ -28,6 +28,8 @@ export interface Lead {
   /** How many events the log table holds. */
   logged: number;
   dueAt: number | null;
+  /** When the stored score is to be looked at again, ms; `null`: it does not fade. */
+  refreshAt: number | null;
   score: number;
   /** The score by dimension. */
   scores: Record<string, number>;
@@ -47,12 +49,13 @@ export interface LeadRow {
   tail: string;
   logged: number;
   due_at: number | null;
+  refresh_at: number | null;
   score: number;
   scores: string;
 }
 
 const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.score, l.scores";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores";
 
 export function readLead(row: LeadRow): Lead {
   return {
@@ -66,6 +69,7 @@ export function readLead(row: LeadRow): Lead {
     tail: JSON.parse(row.tail),
     logged: row.logged,
     dueAt: row.due_at,
+    refreshAt: row.refresh_at,
     score: row.score,
     scores: JSON.parse(row.scores),
   };
@@ -101,6 +105,15 @@ export async function findLeads(
 export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 ORDER BY l.due_at LIMIT ?2`)
+    .bind(until, limit)
+    .all<LeadRow>();
+  return results;
+}
+
+/** Leads whose stored score has become old by `until`: the oldest first. */
+export async function fadedLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
+  const { results } = await db
+    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.refresh_at <= ?1 ORDER BY l.refresh_at LIMIT ?2`)
     .bind(until, limit)
     .all<LeadRow>();
   return results;

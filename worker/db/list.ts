@@ -129,6 +129,7 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     tail: lead.tail,
     logged: lead.logged,
     due_at: lead.dueAt,
+    refresh_at: lead.refreshAt,
     score: lead.score,
     scores: lead.scores,
   };

@@ -47,6 +47,7 @@ export const leads = sqliteTable(
     tail: text("tail").notNull(),
     logged: integer("logged").notNull(),
     dueAt: integer("due_at"),
+    refreshAt: integer("refresh_at"),
     score: real("score").notNull(),
     scores: text("scores").notNull(),
     known: integer("known", { mode: "boolean" }).notNull(),

@@ -47,6 +47,28 @@ export async function writeLeads(
   return rows;
 }
 
+/** What lists go by, looked at again. */
+export interface Refreshed {
+  siteId: string;
+  id: string;
+  version: number;
+  refreshAt: number | null;
+  score: number;
+  scores: Record<string, number>;
+}
+
+/** Writes scores of leads that nobody wrote since; the others have fresh ones. */
+export async function writeScores(db: D1Database, refreshed: readonly Refreshed[]): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE leads SET score = f.value ->> 'score', scores = f.value ->> 'scores', refresh_at = f.value ->> 'refreshAt'
+       FROM json_each(?1) f WHERE leads.site_id = f.value ->> 'siteId' AND leads.id = f.value ->> 'id'
+       AND leads.version = f.value ->> 'version'`,
+    )
+    .bind(JSON.stringify(refreshed))
+    .run();
+}
+
 /** Ids of those given that already counted. */
 export async function knownMessages(db: D1Database, siteId: string, ids: readonly string[]): Promise<Set<string>> {
   const { results } = await db
@@ -72,6 +94,7 @@ function rowAfter({ after, log }: LeadWrite): LeadRow {
     tail: flush ? JSON.stringify(kept.slice(-1)) : tail,
     logged: (log ? log.length - 1 : after.logged) + (flush ? kept.length - 1 : 0),
     due_at: after.dueAt,
+    refresh_at: after.refreshAt,
     score: after.score,
     scores: JSON.stringify(after.scores),
   };
@@ -175,14 +198,15 @@ function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row
 function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
   const changed = [
     ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
+    ...(before?.refresh_at === row.refresh_at ? [] : [", refresh_at = excluded.refresh_at"]),
     ...(before?.score === row.score ? [] : [", score = excluded.score"]),
   ];
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores)
+                          disqualified, last_seen, keys, scores, refresh_at)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
@@ -205,5 +229,6 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       after.state.clock ?? 0,
       row.keys,
       row.scores,
+      row.refresh_at,
     );
 }
