@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { compileRules } from "../../worker/core/compile.ts";
 import type { JsonObject, LoggedEvent } from "../../worker/core/event.ts";
-import { LIMIT_VALUES_MAX, TRAITS_MAX_CHARS } from "../../worker/core/fold.ts";
+import { LIMIT_VALUES_MAX } from "../../worker/core/fold.ts";
 import { OCCURRENCES_MAX } from "../../worker/core/occurrences.ts";
+import { TRAITS_MAX_CHARS } from "../../worker/core/person.ts";
 import { replay } from "../../worker/core/play.ts";
 import type { RuleSet } from "../../worker/core/rules.ts";
 import { DAYS_MAX, LIMIT_VALUES_MAX_TOTAL, packState, type State } from "../../worker/core/state.ts";

@@ -5,11 +5,11 @@
 import { type Field, judge } from "./condition";
 import { award, worth } from "./decay";
 import { DAY_MS } from "./duration";
-import type { Json, JsonObject, LoggedEvent } from "./event";
-import { eventKey, triggerKey } from "./fields";
-import { statedEmail } from "./identity";
+import type { Json, LoggedEvent } from "./event";
+import { eventKey } from "./fields";
 import { addOccurrence } from "./occurrences";
-import { dig, put, readEvent } from "./read";
+import { notePerson, noteVisitor, SALES_EVENTS } from "./person";
+import { dig, readEvent } from "./read";
 import type { Counter, OnRule, Period, RuleSet, Triggered } from "./rules";
 import { firstTouch } from "./source";
 import {
@@ -19,10 +19,8 @@ import {
   limitValues,
   type RuleState,
   type Saw,
-  STATUS_DEFAULT,
   type State,
   thin,
-  VISITORS_MAX,
 } from "./state";
 import { digest } from "./text";
 
@@ -32,14 +30,10 @@ export const VISIT_GAP_MS = 30 * 60_000;
 export const LIMIT_VALUES_MAX = 500;
 /** Longest value of `by` kept as it is; of a longer one a digest is kept. */
 const LIMIT_VALUE_MAX_CHARS = 10;
-/** Traits of a lead, as JSON; one that would go over is not taken up, so that the state stays small. */
-export const TRAITS_MAX_CHARS = 10_240;
 /** Largest number that a counter takes up: sums of it stay numbers. */
 const AMOUNT_MAX = 1e15;
 /** Longest value kept for the explanation of a rule, and all values of a rule together. */
 const SAW_MAX_CHARS = 48;
-/** Most userIds a lead remembers; one person has few. */
-const USER_IDS_MAX = 20;
 
 /** Points that a rule gave for an event, after its group's cap; `points: 0` is an award cut to nothing. */
 export interface Award {
@@ -61,7 +55,6 @@ export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Awa
   const asked = rules.since.indexOf(key);
   if (asked >= 0) state.since[asked] = Math.max(state.since[asked] ?? event.timestamp, event.timestamp);
   notePerson(state, event, key);
-  // What sales say of a lead is theirs to say: from a browser it is a word without effect.
   const triggered = event.verified || !SALES_EVENTS.includes(key) ? rules.byEvent.get(key) : undefined;
   return triggered ? trigger(rules, state, event, triggered, clock) : [];
 }
@@ -89,83 +82,6 @@ function noteDay(state: State, day: number): void {
     days.shift();
     state.daysBefore++;
   }
-}
-
-function noteVisitor(state: State, event: LoggedEvent): void {
-  // A claim may not change what the visitor it names is shown; proof may.
-  if (event.type === "alias" && event.verified && event.previousId !== undefined) {
-    noteTrust(state, event, event.previousId);
-  }
-  if (event.visitor === "") {
-    if (event.verified) state.ownVerified = true;
-    else state.ownClaims = true;
-    return;
-  }
-  const known = state.visitors.find(({ id }) => id === event.visitor);
-  if (known) known.lastSeen = Math.max(known.lastSeen, event.timestamp);
-  else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp, trust: "anonymous" });
-  if (state.visitors.length > VISITORS_MAX) {
-    const oldest = Math.min(...state.visitors.map(({ lastSeen }) => lastSeen));
-    state.visitors.splice(
-      state.visitors.findIndex(({ lastSeen }) => lastSeen === oldest),
-      1,
-    );
-  }
-  const says = event.type === "alias" || event.userId !== undefined || statedEmail(event) !== null;
-  if (says) noteTrust(state, event, event.visitor);
-}
-
-/** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */
-function noteTrust(state: State, event: LoggedEvent, visitor: string): void {
-  const known = state.visitors.find(({ id }) => id === visitor);
-  if (known && known.trust !== "verified") known.trust = event.verified ? "verified" : "claimed";
-}
-
-/** The events that a marketer's `PATCH` is logged as, by the key of their name. */
-const STATUS_CHANGED = triggerKey("Lead Status Changed");
-const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
-const REQUALIFIED = triggerKey("Lead Requalified");
-
-const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED];
-
-function notePerson(state: State, event: LoggedEvent, key: string): void {
-  if (event.traits && (event.type === "identify" || event.type === "group")) mergeTraits(state, event, event.traits);
-  if (event.userId !== undefined) noteUser(state, event.userId, event.verified === true);
-  if (event.verified && (event.userId !== undefined || statedEmail(event) !== null)) state.verified = true;
-  if (event.country) state.country = event.country;
-  if (!event.verified) return;
-  if (key === STATUS_CHANGED) state.status = said(event, "status", state.status) ?? STATUS_DEFAULT;
-  if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", state.feedback);
-  if (key === REQUALIFIED) state.disqualified = null;
-}
-
-function noteUser(state: State, userId: string, verified: boolean): void {
-  const { userIds, provenUserIds } = state;
-  if (!userIds.includes(userId) && userIds.length < USER_IDS_MAX) userIds.push(userId);
-  if (verified && !provenUserIds.includes(userId) && provenUserIds.length < USER_IDS_MAX) provenUserIds.push(userId);
-}
-
-/** A text property, `null` where it was emptied; what was said before where there is none. */
-function said(event: LoggedEvent, name: string, before: string | null): string | null {
-  const value = dig(event.properties, name);
-  return typeof value === "string" || value === null ? value : before;
-}
-
-/** Merges traits into the lead's: `null` removes one, and a claim leaves alone what was proved. */
-function mergeTraits(state: State, event: LoggedEvent, traits: JsonObject): void {
-  const merged = { ...state.traits };
-  const proven = new Set(state.proven);
-  for (const [name, value] of Object.entries(traits)) {
-    // The address of a group is not the lead's own.
-    if ((!event.verified && proven.has(name)) || (event.type === "group" && name === "email")) continue;
-    if (value === null) delete merged[name];
-    else put(merged, name, value);
-    if (event.verified && value !== null) proven.add(name);
-    else proven.delete(name);
-  }
-  if (JSON.stringify(merged).length > TRAITS_MAX_CHARS) return;
-  state.traits = merged;
-  state.proven = [...proven];
 }
 
 function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Triggered, clock: number): Award[] {

@@ -1,0 +1,91 @@
+/** The part of the fold that is about who the lead is: its visitors and their trust, traits, userIds, standing in sales. */
+import type { JsonObject, LoggedEvent } from "./event";
+import { triggerKey } from "./fields";
+import { statedEmail } from "./identity";
+import { dig, put } from "./read";
+import { STATUS_DEFAULT, type State, VISITORS_MAX } from "./state";
+
+/** Traits of a lead, as JSON; one that would go over is not taken up, so that the state stays small. */
+export const TRAITS_MAX_CHARS = 10_240;
+/** Most userIds a lead remembers; one person has few. */
+const USER_IDS_MAX = 20;
+
+/** Takes up which visitor an event is of, and what it says or proves of it. */
+export function noteVisitor(state: State, event: LoggedEvent): void {
+  // A claim may not change what the visitor it names is shown; proof may.
+  if (event.type === "alias" && event.verified && event.previousId !== undefined) {
+    noteTrust(state, event, event.previousId);
+  }
+  if (event.visitor === "") {
+    if (event.verified) state.ownVerified = true;
+    else state.ownClaims = true;
+    return;
+  }
+  const known = state.visitors.find(({ id }) => id === event.visitor);
+  if (known) known.lastSeen = Math.max(known.lastSeen, event.timestamp);
+  else state.visitors.push({ id: event.visitor, lastSeen: event.timestamp, trust: "anonymous" });
+  if (state.visitors.length > VISITORS_MAX) {
+    const oldest = Math.min(...state.visitors.map(({ lastSeen }) => lastSeen));
+    state.visitors.splice(
+      state.visitors.findIndex(({ lastSeen }) => lastSeen === oldest),
+      1,
+    );
+  }
+  const says = event.type === "alias" || event.userId !== undefined || statedEmail(event) !== null;
+  if (says) noteTrust(state, event, event.visitor);
+}
+
+/** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */
+function noteTrust(state: State, event: LoggedEvent, visitor: string): void {
+  const known = state.visitors.find(({ id }) => id === visitor);
+  if (known && known.trust !== "verified") known.trust = event.verified ? "verified" : "claimed";
+}
+
+/** The events that a marketer's `PATCH` is logged as, by the key of their name. */
+const STATUS_CHANGED = triggerKey("Lead Status Changed");
+const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
+const REQUALIFIED = triggerKey("Lead Requalified");
+
+/** What sales say of a lead is theirs to say: from a browser it is a word without effect. */
+export const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED];
+
+/** Takes up what an event says of the person: traits, userId, country, and what sales say. */
+export function notePerson(state: State, event: LoggedEvent, key: string): void {
+  if (event.traits && (event.type === "identify" || event.type === "group")) mergeTraits(state, event, event.traits);
+  if (event.userId !== undefined) noteUser(state, event.userId, event.verified === true);
+  if (event.verified && (event.userId !== undefined || statedEmail(event) !== null)) state.verified = true;
+  if (event.country) state.country = event.country;
+  if (!event.verified) return;
+  if (key === STATUS_CHANGED) state.status = said(event, "status", state.status) ?? STATUS_DEFAULT;
+  if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", state.feedback);
+  if (key === REQUALIFIED) state.disqualified = null;
+}
+
+function noteUser(state: State, userId: string, verified: boolean): void {
+  const { userIds, provenUserIds } = state;
+  if (!userIds.includes(userId) && userIds.length < USER_IDS_MAX) userIds.push(userId);
+  if (verified && !provenUserIds.includes(userId) && provenUserIds.length < USER_IDS_MAX) provenUserIds.push(userId);
+}
+
+/** A text property, `null` where it was emptied; what was said before where there is none. */
+function said(event: LoggedEvent, name: string, before: string | null): string | null {
+  const value = dig(event.properties, name);
+  return typeof value === "string" || value === null ? value : before;
+}
+
+/** Merges traits into the lead's: `null` removes one, and a claim leaves alone what was proved. */
+function mergeTraits(state: State, event: LoggedEvent, traits: JsonObject): void {
+  const merged = { ...state.traits };
+  const proven = new Set(state.proven);
+  for (const [name, value] of Object.entries(traits)) {
+    // The address of a group is not the lead's own.
+    if ((!event.verified && proven.has(name)) || (event.type === "group" && name === "email")) continue;
+    if (value === null) delete merged[name];
+    else put(merged, name, value);
+    if (event.verified && value !== null) proven.add(name);
+    else proven.delete(name);
+  }
+  if (JSON.stringify(merged).length > TRAITS_MAX_CHARS) return;
+  state.traits = merged;
+  state.proven = [...proven];
+}
