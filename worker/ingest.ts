@@ -9,7 +9,7 @@ import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
-import { type Draft, type Placed, resolve } from "./resolve";
+import { type Draft, type Placed, type Resolved, resolve } from "./resolve";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -47,7 +47,7 @@ async function tryToWrite(
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
-      for (const { lead } of plan.drafts) deps.leads.drop(lead.id);
+      for (const id of plan.read) deps.leads.drop(id);
       if (refusal === "duplicate") {
         const ids = events.map(({ event }) => event.messageId);
         const known = await knownMessages(deps.db, site.id, ids);
@@ -55,7 +55,7 @@ async function tryToWrite(
       } else await pause(PAUSE_MS * tries * (1 + Math.random()));
     }
   }
-  throw new Failure("busy", "The database is busy; nothing was counted. Send the same messages again.");
+  throw new Failure("busy", "The database is busy. Send the same messages again: each counts once.");
 }
 
 function pause(ms: number): Promise<void> {
@@ -67,13 +67,8 @@ function withoutRepeats(received: readonly Received[]): Received[] {
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
 
-async function commit(
-  deps: Deps,
-  site: SiteRules,
-  plan: Awaited<ReturnType<typeof resolve>>,
-  asked: Received | undefined,
-): Promise<Answer> {
-  const changed = plan.drafts.filter(isChanged);
+async function commit(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
+  const changed = [...plan.drafts].filter(isChanged);
   if (changed.length > 0) {
     const rows = await writeLeads(
       deps.db,

@@ -35,26 +35,35 @@ export interface Draft extends Current {
   poorer: boolean;
 }
 
+export interface Resolved {
+  /** Everything to be written, and what was only looked at. */
+  readonly drafts: ReadonlySet<Draft>;
+  /** The draft of every key looked up that has one. */
+  readonly owners: ReadonlyMap<string, Draft>;
+  /** Ids of all leads read, those included that went up in others. */
+  readonly read: ReadonlySet<string>;
+}
+
 /** Resolves and folds events. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
 export async function resolve(
   deps: Deps,
   site: SiteRules,
   keys: readonly string[],
   events: readonly Placed[],
-): Promise<{ drafts: Draft[]; owners: ReadonlyMap<string, Draft> }> {
+): Promise<Resolved> {
   const resolution = new Resolution(deps, site);
   await resolution.open(
     keys,
     events.flatMap(({ event }) => statedKeys(event)),
   );
   for (const placed of events) await resolution.place(placed);
-  const { owners } = resolution;
-  return { drafts: [...new Set(owners.values())], owners };
+  return resolution;
 }
 
-class Resolution {
-  /** The draft of every key looked up so far that has one. */
+class Resolution implements Resolved {
+  readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
+  readonly read = new Set<string>();
   private readonly looked = new Set<string>();
   private readonly now: number;
 
@@ -84,8 +93,14 @@ class Resolution {
   }
 
   private async own(key: string, row: LeadRow): Promise<void> {
-    const open = [...this.owners.values()].find(({ before }) => before?.id === row.id);
-    this.owners.set(key, open ?? draft(await current(this.deps, this.site, row, this.now), row));
+    this.read.add(row.id);
+    const open = [...this.drafts].find(({ before }) => before?.id === row.id);
+    this.owners.set(key, open ?? this.add(draft(await current(this.deps, this.site, row, this.now), row)));
+  }
+
+  private add(one: Draft): Draft {
+    this.drafts.add(one);
+    return one;
   }
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
@@ -107,9 +122,12 @@ class Resolution {
         return theirs ? await this.merge(mine, theirs) : mine;
       case "move":
         return visitor === null ? mine : this.move(mine, theirs ?? this.newLead(key), visitorKey(visitor));
+      case "take":
+        if (mine.lead.keys.length >= KEYS_MAX) return mine;
+        if (theirs) this.move(theirs, mine, key);
+        else this.give(mine, key);
+        return mine;
       case "stay":
-        // An alias may name what never was; a userId or an address becomes a name of the lead.
-        if (!theirs && event.type !== "alias" && mine.lead.keys.length < KEYS_MAX) this.give(mine, key);
         return mine;
     }
   }
@@ -138,11 +156,12 @@ class Resolution {
     theirs.keys.moved.push(...mine.keys.moved);
     lead.keys = [...lead.keys, ...mine.lead.keys];
     if (mine.before) this.give(theirs, `${LEAD_KEY}${mine.lead.id}`);
+    this.drafts.delete(mine);
     for (const [key, owner] of this.owners) if (owner === mine) this.owners.set(key, theirs);
     return theirs;
   }
 
-  /** The visitor is somebody else from here on; what it did before stays. */
+  /** A key is another lead's from here on; what came under it before stays. */
   private move(mine: Draft, theirs: Draft, key: string): Draft {
     mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
     mine.poorer = mine.before !== null;
@@ -197,7 +216,7 @@ class Resolution {
       scores: {},
       keys: [],
     };
-    const made = draft({ site, lead, crossings: [] }, null);
+    const made = this.add(draft({ site, lead, crossings: [] }, null));
     this.give(made, key);
     return made;
   }

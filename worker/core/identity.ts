@@ -38,26 +38,35 @@ export function statedKeys(event: LoggedEvent): string[] {
 
 /**
  * What a stated key does: `merge` the event's lead into the key's owner; `move` the visitor there from this event on,
- * what came before staying where it is; `stay`: the events remain with the lead they came under.
+ * what came before staying where it is; `take` the key as a name of the event's lead; `stay`: nothing.
  */
-export type Join = "merge" | "move" | "stay";
+export type Join = "merge" | "move" | "take" | "stay";
 
 /** Decides for an event of lead `mine` that states a key which `theirs` has; `null`: which nobody has. */
 export function joinOf(event: LoggedEvent, key: string, mine: State, theirs: State | null): Join {
-  const isUser = key.startsWith("user:") && event.userId !== undefined && key === userKey(event.userId);
-  const userId = isUser ? event.userId : undefined;
-  if (userId !== undefined) {
+  const { userId } = event;
+  if (userId !== undefined && key === userKey(userId)) {
     const others = event.verified ? mine.provenUserIds : mine.userIds;
     // Somebody else signs in at the same browser: another person, from here on.
     const isAnother = others.length > 0 && !others.includes(userId);
     if (isAnother && !event.verified && mine.provenUserIds.length > 0) return "stay";
     if (isAnother) return "move";
   }
-  if (!theirs) return "stay";
+  // An alias may name what never was; and whoever proved a name does not get another one by claiming it.
+  if (!theirs) return event.type === "alias" || (mine.verified && !event.verified) ? "stay" : "take";
+  // What others merely claim beside a name of their own is nobody's until it is proved.
+  if (event.verified && theirs.verified && !isProven(key, theirs)) return "take";
   if (mine.visitors.length + theirs.visitors.length > VISITORS_MAX) return "stay";
   if (areTwoPeople(mine, theirs)) return "stay";
   if (event.verified) return "merge";
   return isAlone(mine) ? "merge" : "stay";
+}
+
+/** Whether a key was verified to be a lead's, and not only claimed. */
+function isProven(key: string, state: State): boolean {
+  if (state.provenUserIds.some((id) => key === userKey(id))) return true;
+  const email = dig(state.traits, "email");
+  return state.proven.includes("email") && typeof email === "string" && key === emailKey(email);
 }
 
 /** Two leads with different verified userIds are two people, whatever address they share. */

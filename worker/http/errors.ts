@@ -31,7 +31,7 @@ export function problem(thrown: unknown, c: Context): Response {
   const error = refusalOf(cause) === "transient" ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
     console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
-    const detail = "Something broke on our side; it has been logged. Nothing was counted.";
+    const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";
     return document(c, "internal_error", detail);
   }
   const { status } = ERRORS[error.code];

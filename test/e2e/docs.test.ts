@@ -1,0 +1,163 @@
+/** The lines that the manual asks people to paste, pasted; and the pages that a running Kelvin has about itself. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch } from "../support/browser.ts";
+import { type Server, startServer } from "../support/server.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+interface Example {
+  /** The line of the document that it begins in. */
+  line: number;
+  command: string;
+  /** The answer shown below it, if there is one. */
+  shown: Record<string, unknown> | null;
+}
+
+/** The curl commands of a document, each with the answer that follows it. */
+function examplesOf(file: string): Example[] {
+  const text = readFileSync(join(ROOT, file), "utf8");
+  const blocks = [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map((found) => ({
+    kind: found[1],
+    body: found[2] ?? "",
+    line: text.slice(0, found.index).split("\n").length + 1,
+  }));
+  return blocks.flatMap(({ kind, body, line }, i) => {
+    if (kind !== "sh" || !body.startsWith("curl ")) return [];
+    const next = blocks[i + 1];
+    return [{ line, command: body, shown: next?.kind === "json" ? JSON.parse(next.body) : null }];
+  });
+}
+
+/** A curl command as a shell reads it, sent without needing curl. Only the options that the manual uses are known. */
+async function send(command: string, server: Server): Promise<Response> {
+  const script = `curl() { printf '%s\\0' "$@"; }\n${command.replaceAll("http://localhost:8787", server.url)}`;
+  const words = execFileSync("/bin/sh", ["-euc", script], { env: { KEY: server.key }, encoding: "utf8" });
+  const rest = words.split("\0").slice(0, -1);
+  const headers = new Headers();
+  let [url, method, body]: (string | undefined)[] = [];
+  const value = () => rest.shift() ?? "";
+  while (rest.length > 0) {
+    const word = value();
+    if (word === "-d") {
+      body = value();
+      headers.set("Content-Type", "application/x-www-form-urlencoded");
+    } else if (word === "-X") method = value();
+    else if (word === "-u") headers.set("Authorization", `Basic ${btoa(value())}`);
+    else if (word === "-o") value();
+    else if (word === "-H") {
+      const [, name, content] = /^([^:]+): (.*)$/.exec(value()) ?? [];
+      headers.set(name ?? "", content ?? "");
+    } else if (word.startsWith("-") || url) throw new Error(`what is "${word}"?`);
+    else url = word;
+  }
+  if (!url) throw new Error("no address");
+  return await fetch(url, { method: method ?? (body ? "POST" : "GET"), headers, ...(body ? { body } : {}) });
+}
+
+/**
+ * Whether an answer has all that is shown of it. Texts without digits and whole numbers must be the same; times, ids and
+ * points differ from run to run. Of a list some entries are shown, in order.
+ */
+function expectShown(shown: unknown, actual: unknown, at: string): void {
+  if (Array.isArray(shown)) {
+    expect(actual, at).toBeInstanceOf(Array);
+    const rest = [...(actual as unknown[])];
+    for (const [i, one] of shown.entries()) {
+      const named = (entry: unknown) =>
+        ["id", "code", "ladder"].map((key) => (entry as Record<string, unknown>)?.[key]);
+      const found = rest.findIndex(
+        (entry) => rest.length === 1 || named(one).every((name, n) => !isExact(name) || name === named(entry)[n]),
+      );
+      expect(found, `${at}/${i} in ${JSON.stringify(actual)}`).not.toBe(-1);
+      expectShown(one, rest[found], `${at}/${i}`);
+      rest.splice(0, found + 1);
+    }
+  } else if (shown !== null && typeof shown === "object") {
+    expect(actual, at).toBeTypeOf("object");
+    for (const [key, value] of Object.entries(shown)) {
+      expect(actual, at).toHaveProperty([key]);
+      expectShown(value, (actual as Record<string, unknown>)[key], `${at}/${key}`);
+    }
+  } else if (shown === null || isExact(shown)) expect(actual, at).toEqual(shown);
+  else expect(actual, at).toBeTypeOf(typeof shown);
+}
+
+function isExact(value: unknown): boolean {
+  if (typeof value === "string") return !/\d/.test(value);
+  return typeof value === "number" ? Number.isInteger(value) : typeof value === "boolean";
+}
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server?.stop());
+
+describe("pages", () => {
+  const text = async (path: string) => {
+    const answer = await fetch(server.url + path);
+    expect(answer.status, path).toBe(200);
+    expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+    return await answer.text();
+  };
+
+  test("/docs leads to all there is to read, and every link of it answers", async () => {
+    const links = [...(await text("/docs")).matchAll(/href="([^"]+)"/g)].map((found) => found[1] ?? "");
+    expect(links).toEqual(expect.arrayContaining(["/docs/errors", "/rules.schema.json", "/healthz", "/dashboard"]));
+    for (const link of links) expect((await fetch(server.url + link)).status, link).toBe(200);
+  });
+
+  test("an error's type leads to what it means", async () => {
+    const page = await text("/docs/errors");
+    const failing: [string, RequestInit?][] = [
+      ["/v1/leads"],
+      ["/v1/nothing"],
+      ["/v1/batch", { method: "POST", body: "{" }],
+      ["/v1/batch", { method: "POST", body: "{}" }],
+    ];
+    for (const [path, init] of failing) {
+      const { type, title, status } = (await (await fetch(server.url + path, init)).json()) as Record<string, string>;
+      const code = /^\/docs\/errors#(\w+)$/.exec(type ?? "")?.[1];
+      expect(page).toContain(`<h2 id="${code}">${status} ${title} <code>${code}</code></h2>`);
+    }
+  });
+
+  test("they load nothing, run nothing, and their own style is allowed", async () => {
+    for (const path of ["/docs", "/docs/errors"]) {
+      const answer = await fetch(server.url + path);
+      expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-[^']+=';/);
+      expect(await answer.text()).not.toMatch(/<script|<link|<img|@import|url\(/);
+    }
+    const browser = await launch();
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    const loaded: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("request", (request) => loaded.push(request.url()));
+    await page.goto(`${server.url}/docs/errors#stale`);
+    expect(await page.evaluate(() => getComputedStyle(document.body).maxWidth)).not.toBe("none");
+    await browser.close();
+    expect(complaints).toEqual([]);
+    expect(loaded).toHaveLength(1);
+  });
+});
+
+describe.each(["README.md", "docs/api.md"])("%s", (file) => {
+  // On a database of its own, as whoever follows the document has.
+  let fresh: Server;
+  beforeAll(async () => {
+    fresh = await startServer();
+  });
+  afterAll(() => fresh?.stop());
+
+  test.each(examplesOf(file))("line $line", async ({ command, shown }) => {
+    const answer = await send(command, fresh);
+    const body = await answer.text();
+    const wanted = typeof shown?.status === "number" ? shown.status : 200;
+    expect(answer.status === 201 ? 200 : answer.status, body).toBe(wanted);
+    if (shown) expectShown(shown, JSON.parse(body), "");
+  });
+});

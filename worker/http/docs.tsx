@@ -1,0 +1,152 @@
+/** Pages for whoever meets the API without its manual: what it is, and what an error means. */
+import { type Context, Hono } from "hono";
+import { html, raw } from "hono/html";
+import type { Child, FC, PropsWithChildren } from "hono/jsx";
+import { ERRORS, type ErrorCode } from "./errors";
+
+/** What an error means, and what mends it. */
+const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
+  invalid_json: {
+    means: "The body is not one JSON document in UTF-8, plain or gzip.",
+    mend: "Look at what is really sent: an empty body, single quotes and a comma at the end are the usual finds.",
+  },
+  invalid_request: {
+    means: "A parameter or a part of the body is missing, unknown or not of the kind it should be.",
+    mend: "Read detail, and errors where there is one: each has a pointer to the place and says what would be right. Parameters that a call does not know are refused too.",
+  },
+  unauthorized: {
+    means: "There is no key, or nobody has this one.",
+    mend: "Events take the site's write key, all other calls a secret key: Authorization: Bearer <key>.",
+  },
+  forbidden: {
+    means:
+      "The key is right, but not for this: events came from a page whose origin is not one of the site's, or the key lacks the scope.",
+    mend: "Add the origin to the site, exactly as browsers send it (scheme, host and port, nothing after it), in the dashboard under Set-up or with PATCH /v1/sites.",
+  },
+  not_found: {
+    means: "There is no such address, site, lead or version of the rules.",
+    mend: "Look at the address, and at ?site= where there is more than one site. A visitor has no lead before the first event.",
+  },
+  conflict: {
+    means: "What is to be made exists already, such as a site with this write key.",
+    mend: "Choose another name, or use the one that exists.",
+  },
+  stale: {
+    means: "The version in If-Match is not the one in force: somebody published in between.",
+    mend: "Read the rules again, bring your change into them, and send that with their ETag.",
+  },
+  too_large: {
+    means:
+      "The body or the batch is over a limit: 500,000 bytes after inflating, 100 messages with a write key, 1,000 with a secret one.",
+    mend: "Send several smaller ones. None of it was counted.",
+  },
+  invalid_rules: {
+    means: "The document cannot be published; the rules in force are as they were.",
+    mend: "errors lists everything that is wrong at once, each with a pointer to the place and what would be right.",
+  },
+  internal_error: {
+    means: "A mistake in Kelvin. It has been logged.",
+    mend: "Send the same again, with the same messageIds: what counted once is not counted twice. If it stays, look into the Worker's log.",
+  },
+  busy: {
+    means: "The database is busy, or did not answer in time.",
+    mend: "Send the same again after the seconds in Retry-After, with the same messageIds: what counted once is not counted twice.",
+  },
+};
+
+const STYLE = `:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:2rem 1.25rem 4rem}
+h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.1rem;margin:2rem 0 0;scroll-margin-top:1rem}p{margin:.4rem 0}
+h2:target{text-decoration:underline;text-underline-offset:.25em}code,pre{font:.9em/1.5 ui-monospace,monospace}
+pre{overflow-x:auto;padding:.75rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:.4rem}`;
+
+let styleHash = "";
+
+/** Nothing is loaded and nothing runs: the page's own style sheet is named by its digest. */
+async function policy(): Promise<string> {
+  if (!styleHash) {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(STYLE));
+    styleHash = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  }
+  return `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}
+
+const Document: FC<PropsWithChildren<{ title: string }>> = ({ title, children }) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="robots" content="noindex" />
+      <title>{`${title} · Kelvin`}</title>
+      <style>{raw(STYLE)}</style>
+    </head>
+    <body>
+      <main>
+        <h1>{title}</h1>
+        {children}
+      </main>
+    </body>
+  </html>
+);
+
+const Index: FC<{ origin: string }> = ({ origin }) => (
+  <Document title="Kelvin's API">
+    <p>
+      Kelvin scores the visitors of marketing sites while they are there. Sites send events to it under their public
+      write key and are told the visitor's temperature; marketers and their programs read leads, and publish the rules
+      that score them, with a secret key.
+    </p>
+    <p>Events are messages of the Segment spec. An event, and what became of it:</p>
+    <pre>{`curl ${origin}/v1/batch -d '{"writeKey":"WRITE_KEY","batch":[
+  {"type":"page","anonymousId":"somebody","properties":{"path":"/pricing"}}]}'`}</pre>
+    <p>All else takes a secret key. The leads with the highest scores:</p>
+    <pre>{`curl '${origin}/v1/leads?limit=10' -H "Authorization: Bearer $KEY"`}</pre>
+    <ul>
+      <li>
+        <a href="/docs/errors">Errors</a>: what each code means and what to do
+      </li>
+      <li>
+        <a href="/rules.schema.json">JSON Schema of the rules</a>, for editors to complete from
+      </li>
+      <li>
+        <a href="/healthz">Health</a>: whether the service and its database answer
+      </li>
+      <li>
+        <a href="/dashboard">Dashboard</a>: leads, rules and set-up, for people
+      </li>
+    </ul>
+    <p>The manual is in the folder docs of Kelvin's source: the tag, the API and the rules.</p>
+  </Document>
+);
+
+const Errors: FC = () => (
+  <Document title="Errors">
+    <p>
+      An error is a JSON document (RFC 9457, <code>application/problem+json</code>): <code>type</code> leads to this
+      page, <code>detail</code> says what is wrong this time, and <code>errors</code>, where it is there, names every
+      place that is. <a href="/docs">About the API</a>
+    </p>
+    {Object.entries(ERRORS).map(([code, { status, title }]) => (
+      <section>
+        <h2 id={code}>
+          {status} {title} <code>{code}</code>
+        </h2>
+        <p>{MEANING[code as ErrorCode].means}</p>
+        <p>
+          <strong>What to do:</strong> {MEANING[code as ErrorCode].mend}
+        </p>
+      </section>
+    ))}
+  </Document>
+);
+
+async function page(c: Context, content: Child): Promise<Response> {
+  return await c.html(html`<!doctype html>${content}`, 200, {
+    "Content-Security-Policy": await policy(),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+  });
+}
+
+export const docsRoutes = new Hono()
+  .get("/docs", (c) => page(c, <Index origin={new URL(c.req.url).origin} />))
+  .get("/docs/errors", (c) => page(c, <Errors />));
