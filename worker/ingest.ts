@@ -42,6 +42,11 @@ async function tryToWrite(
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const plan = await resolve(deps, site, keys, events);
+    if (plan.held && ![...plan.drafts].some(isChanged)) {
+      // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
+      for (const id of plan.read) deps.leads.drop(id);
+      continue;
+    }
     try {
       return await commit(deps, site, plan, received.at(-1));
     } catch (error) {

@@ -42,6 +42,8 @@ export interface Resolved {
   readonly owners: ReadonlyMap<string, Draft>;
   /** Ids of all leads read, those included that went up in others. */
   readonly read: ReadonlySet<string>;
+  /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
+  readonly held: boolean;
 }
 
 /** Resolves and folds events. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
@@ -64,6 +66,7 @@ class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
   readonly read = new Set<string>();
+  held = false;
   private readonly looked = new Set<string>();
   private readonly now: number;
 
@@ -81,8 +84,10 @@ class Resolution implements Resolved {
     for (const key of wanted) {
       this.looked.add(key);
       const held = this.deps.leads.get(this.site.id, key);
-      if (held) await this.own(key, held);
-      else missing.push(key);
+      if (held) {
+        this.held = true;
+        await this.own(key, held);
+      } else missing.push(key);
     }
     if (missing.length === 0) return;
     for (const key of likely) {

@@ -6,12 +6,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WireReply } from "../../snippet/wire";
 import type { LoggedEvent } from "../../worker/core/event";
-import type { Lead, Site } from "../support/api";
+import { createDeps } from "../../worker/deps";
+import { sweep } from "../../worker/sweep";
+import type { Lead, List, Site } from "../support/api";
 import { arbitraryCase, type RulesOptions } from "../support/arbitraries";
 import { naive, type RulesDocument } from "../support/naive";
-import { DAY, MINUTE, startApi } from "./app";
+import { DAY, DB, MINUTE, startApi } from "./app";
 
-const RUNS = Number(process.env.KELVIN_RUNS ?? 25);
+const RUNS = Number(process.env.KELVIN_RUNS ?? 100);
 const YEARS = 5 * 365 * DAY;
 const SAMPLES = 150;
 const START = Date.parse("2026-03-02T10:00:00Z");
@@ -21,6 +23,8 @@ const iso = (ms: number) => new Date(ms).toISOString();
 const ms = (text: string | null | undefined) => (text ? Date.parse(text) : null);
 
 type Happened = [event: string, minutesAgo: number, properties?: LoggedEvent["properties"]];
+
+type Item = { at: string; ladder: string; from: string; to: string; cause: string };
 
 interface Sent {
   site: Site;
@@ -125,7 +129,7 @@ async function expectRandom(rules: RulesOptions): Promise<void> {
 }
 
 describe("random rules and histories", () => {
-  test("of everything but hysteresis", () => expectRandom({ features: { hysteresis: false } }), 120_000);
+  test("of everything but hysteresis", () => expectRandom({ features: { hysteresis: false } }), 280_000);
   test("of decays, clamps and dimensions alone", () => {
     const features = {
       hysteresis: false,
@@ -136,11 +140,47 @@ describe("random rules and histories", () => {
       source: false,
     };
     return expectRandom({ features });
-  }, 120_000);
+  }, 280_000);
   test("of time alone", () => {
     return expectRandom({ features: { hysteresis: false, decay: false, traits: false, source: false, sales: false } });
-  }, 120_000);
+  }, 280_000);
 });
+
+test("swept at random times: history says of every instant what the naive model says", async () => {
+  const newId = () => crypto.randomUUID().replaceAll("-", "");
+  const deps = createDeps(
+    () => DB,
+    () => now,
+    newId,
+  );
+  const history = { minEvents: 1, features: { machine: false, sales: false, late: false } };
+  const cases = arbitraryCase({ rules: { features: { hysteresis: false } }, history });
+  const waits = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(cases, waits, async (one, days) => {
+      const { site, rules, events } = await send(one.rules, one.events);
+      const from = now;
+      for (const each of days) {
+        now += each * DAY;
+        await sweep(deps);
+      }
+      const { body } = await site.rest<List<Item>>("/v1/leads/visitor:v/history?limit=200");
+      const last: Record<string, string> = {};
+      for (const { ladder, from: left, to, cause, at } of body.data.toReversed()) {
+        expect(left).toBe(last[ladder] ?? rules.levels[ladder]?.[0]?.name);
+        last[ladder] = to;
+        if (at > iso(from)) expect(cause).toBe("time");
+      }
+      for (let at = from; at <= now; at += Math.ceil((now - from) / 23)) {
+        for (const [ladder, level] of Object.entries(naive(rules, events, at).levels)) {
+          const told = body.data.find((item) => item.ladder === ladder && item.at <= iso(at))?.to;
+          expect(told ?? rules.levels[ladder]?.[0]?.name, `${ladder} at ${iso(at)}`).toBe(level);
+        }
+      }
+    }),
+    { numRuns: RUNS, verbose: 1, endOnFailure: true },
+  );
+}, 280_000);
 
 const over = (gte: number, field = "score") => ({ [field]: { gte } });
 const ladder = (...whens: object[]) => ({

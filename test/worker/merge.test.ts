@@ -1,0 +1,338 @@
+/**
+ * Joins of visitors (contract §6) under concurrency: the lead is the fold of the union of their events in accepted
+ * order, a claimant is shown its own events only, and nothing in the database is left without an owner.
+ */
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import type { LoggedEvent } from "../../worker/core/event";
+import { type Api, type List, type Message, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
+import { arbitraryCase, VISITORS } from "../support/arbitraries";
+import { naive } from "../support/naive";
+import { DAY, DB, expectTheLaw, startApi } from "./app";
+
+const RUNS = Number(process.env.KELVIN_RUNS ?? 20);
+const START = Date.parse("2026-03-02T10:00:00Z");
+let now = START;
+const api = startApi({ clock: () => now });
+const iso = (ms: number) => new Date(ms).toISOString();
+const sites: Site[] = [];
+
+async function siteWith(rules: unknown): Promise<Site> {
+  const site = await api.createSite(rules);
+  sites.push(site);
+  return site;
+}
+
+/** Every key, log row, crossing and name of a lead belongs to a lead that there is. */
+async function expectNothingDangling(site: Site): Promise<void> {
+  const leads = await DB.prepare("SELECT id, keys FROM leads WHERE site_id = ?")
+    .bind(site.id)
+    .all<{ id: string; keys: string }>();
+  const rows = await DB.prepare("SELECT key, lead_id FROM identities WHERE site_id = ?")
+    .bind(site.id)
+    .all<{ key: string; lead_id: string }>();
+  const owned: Record<string, string> = {};
+  for (const { id, keys } of leads.results) for (const key of JSON.parse(keys) as string[]) owned[key] = id;
+  expect(Object.fromEntries(rows.results.map(({ key, lead_id }) => [key, lead_id]))).toEqual(owned);
+  for (const table of ["log", "crossings"]) {
+    const lost = await DB.prepare(`SELECT count(*) n FROM ${table} WHERE lead_id NOT IN (SELECT id FROM leads)`).first(
+      "n",
+    );
+    expect(lost, table).toBe(0);
+  }
+}
+
+afterAll(async () => {
+  for (const site of sites) {
+    await expectTheLaw(site.id);
+    await expectNothingDangling(site);
+  }
+});
+
+const identify = (anonymousId: string, who: Message): Message => ({
+  type: "identify",
+  messageId: unique("i"),
+  anonymousId,
+  ...who,
+});
+
+const JOINS = {
+  claimedUser: { trusted: false, who: { userId: "u" } },
+  claimedEmail: { trusted: false, who: { traits: { email: "U@one.example" } } },
+  provenUser: { trusted: true, who: { userId: "u" } },
+  provenEmail: { trusted: true, who: { traits: { email: "u@one.example" } } },
+};
+type Join = keyof typeof JOINS;
+
+/** What a visitor posts in one go, and the events as the log should have them. */
+interface Batch {
+  visitor: string;
+  trusted: boolean;
+  events: LoggedEvent[];
+}
+
+async function post(site: Site, by: Api, { visitor, trusted, events }: Batch): Promise<void> {
+  const batch = events.map(({ timestamp, visitor: _, verified: __, ...event }) => ({
+    ...event,
+    anonymousId: visitor,
+    timestamp: iso(timestamp),
+  }));
+  const body = { writeKey: site.writeKey, batch };
+  for (let tries = 0; tries < 20; tries++) {
+    const { status } = await by.json("/v1/batch", { body, key: trusted ? api.adminKey : null });
+    if (status === 200) return;
+    // Two isolates at once: a client may be told to come again, never anything worse.
+    expect(status).toBe(503);
+  }
+  throw new Error("never accepted");
+}
+
+/** Takes out what says who somebody is, and what a public key may not send. */
+function anonymous({
+  messageId,
+  type,
+  event,
+  timestamp,
+  visitor,
+  properties,
+  context,
+  traits,
+}: LoggedEvent): LoggedEvent {
+  const { email: _, ...kept } = traits ?? {};
+  const own = type === "alias" ? "group" : type;
+  return {
+    messageId,
+    type: own,
+    timestamp,
+    visitor,
+    ...(event === undefined ? {} : { event }),
+    ...(properties === undefined ? {} : { properties }),
+    ...(context === undefined ? {} : { context }),
+    ...(traits === undefined ? {} : { traits: kept }),
+  };
+}
+
+const joinings = fc.record({
+  kinds: fc.tuple(...VISITORS.map(() => fc.constantFrom(...(Object.keys(JOINS) as Join[])))),
+  /** In which round each joins. */
+  rounds: fc.tuple(...VISITORS.map(() => fc.nat(3))),
+  isolates: fc.integer({ min: 1, max: 2 }),
+});
+
+test("joined in any way and order, at the same time: the fold of the union, and of their own for claimants", async () => {
+  const cases = arbitraryCase({
+    rules: { features: { hysteresis: false } },
+    history: { maxEvents: 24, features: { machine: false, sales: false, alias: false, verified: false, late: false } },
+  });
+  await fc.assert(
+    fc.asyncProperty(cases, joinings, async (one, { kinds, rounds, isolates }) => {
+      now = Math.min(START, ...one.events.map(({ timestamp }) => timestamp));
+      const site = await siteWith(one.rules);
+      const apis = [api, startApi({ clock: () => now })].slice(0, isolates);
+      const sent = new Map<string, LoggedEvent>();
+      const logged = (event: LoggedEvent, trusted: boolean): LoggedEvent => {
+        const kept = { ...event, ...(trusted ? { verified: true as const } : {}) };
+        sent.set(event.messageId, kept);
+        return kept;
+      };
+      const person = { messageId: "home", type: "identify" as const, userId: "u", traits: { email: "u@one.example" } };
+      const home = logged({ ...person, timestamp: now, visitor: "home" }, true);
+      await post(site, api, { visitor: "home", trusted: true, events: [home] });
+      const events = one.events.map(anonymous);
+      const size = Math.ceil(events.length / 4);
+      const ids = new Set<string>();
+      for (let round = 0; round < 4; round++) {
+        const mine = events.slice(round * size, (round + 1) * size);
+        now = Math.max(now, ...mine.map(({ timestamp }) => timestamp));
+        const batches: Batch[] = [];
+        for (const [i, visitor] of VISITORS.entries()) {
+          const own = mine.filter((event) => event.visitor === visitor);
+          // Every page of its own, so that the posts of one visitor race each other as well.
+          for (const event of own) batches.push({ visitor, trusted: false, events: [event] });
+          const kind = kinds[i] as Join;
+          if (rounds[i] !== round) continue;
+          const { trusted, who } = JOINS[kind];
+          const join = { messageId: `join-${visitor}`, type: "identify" as const, ...who, timestamp: now, visitor };
+          batches.push({ visitor, trusted, events: [join] });
+        }
+        for (const batch of batches) {
+          const fresh = batch.events.filter(({ timestamp }) => batch.trusted || timestamp >= now - 30 * DAY);
+          for (const event of fresh) logged(event, batch.trusted);
+        }
+        await Promise.all(batches.map((batch, i) => post(site, apis[i % apis.length] as Api, batch)));
+        for (const visitor of VISITORS) {
+          if ((await site.leadStatus(`visitor:${visitor}`)) === 200)
+            ids.add((await site.lead(`visitor:${visitor}`)).id);
+        }
+      }
+      const order = (await site.events("user:u")).map(({ messageId }) => messageId);
+      expect([...order].sort()).toEqual([...sent.keys()].sort());
+      const accepted = order.flatMap((id) => sent.get(id) ?? []);
+      const at = Math.max(now, one.at);
+      const lead = await site.lead("user:u", `?at=${iso(at)}`);
+      const expected = naive(one.rules, accepted, at);
+      expect(lead.exact.score).toBeCloseTo(expected.score, 6);
+      const { levels, disqualified, visits, pageviews } = expected;
+      expect(lead).toMatchObject({ levels, disqualified, visits, pageviews, userIds: ["u"], email: "u@one.example" });
+      for (const id of ids) expect((await site.lead(id)).id).toBe(lead.id);
+      // What each browser is shown.
+      const claims = VISITORS.filter((_, i) => kinds[i]?.startsWith("claimed"));
+      for (const [i, visitor] of VISITORS.entries()) {
+        const isClaim = kinds[i]?.startsWith("claimed");
+        const seen = accepted.filter((event) =>
+          isClaim ? event.visitor === visitor : !claims.includes(event.visitor as never),
+        );
+        const shown = naive(one.rules, seen, now);
+        const me = await site.me(visitor);
+        expect(me.temperature, visitor).toBe(shown.levels.temperature);
+        expect(Math.abs((me.score ?? Number.NaN) - shown.score)).toBeLessThanOrEqual(0.5 + 1e-6);
+        const again = { ...page(visitor), messageId: `join-${visitor}` };
+        expect((await site.post([again])).body).toMatchObject({ ...me, rejected: [] });
+      }
+    }),
+    { numRuns: RUNS, verbose: 1, endOnFailure: true },
+  );
+}, 280_000);
+
+describe("what a claim may not do", () => {
+  const PROOF = { userId: "ann", traits: { email: "ann@one.example" } };
+  const CLAIMS: [string, (x: string) => Message][] = [
+    ["a userId", (x) => identify(x, { userId: "ann" })],
+    ["an address", (x) => identify(x, { traits: { email: "Ann@one.example" } })],
+    ["an alias of the userId", (x) => ({ type: "alias", anonymousId: x, previousId: "ann" })],
+    ["an alias of the visitor", (x) => ({ type: "alias", anonymousId: x, previousId: "ann-browser" })],
+    ["an alias with both", (x) => ({ type: "alias", anonymousId: x, userId: "ann", previousId: "ann-browser" })],
+    ["a userId on a page", (x) => page(x, "/", { userId: "ann" })],
+  ];
+
+  test.each(CLAIMS)(
+    "%s: the reply and /v1/me are the claimant's own, and nobody else's page moves",
+    async (_, claim) => {
+      const site = await siteWith(PLAIN_RULES);
+      await site.import([track("ann-browser", "Form Submitted", { form: "demo" }), identify("ann-browser", PROOF)]);
+      await site.import([identify("ann-phone", { userId: "ann" }), page("ann-phone")]);
+      await site.post([page("x"), page("x", "/careers")]);
+      const message = claim("x");
+      const own = -8 + (message.type === "page" ? 1 : 0);
+      const { body } = await site.post([message]);
+      expect(body).toMatchObject({ score: own, temperature: "cold" });
+      expect(await site.me("x")).toMatchObject({ score: own, temperature: "cold" });
+      for (const visitor of ["ann-browser", "ann-phone"]) expect((await site.me(visitor)).score).toBe(71);
+      // The marketer sees it all.
+      expect((await site.lead("user:ann")).score).toBe(71 + own);
+      expect((await site.post([page("x")])).body.score).toBe(own + 1);
+    },
+  );
+
+  test("an anonymous visitor named by somebody's alias keeps its page", async () => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.post([track("v", "Form Submitted", { form: "demo" })]);
+    await site.post([page("x", "/careers"), { type: "alias", anonymousId: "x", previousId: "v" }]);
+    expect([(await site.me("v")).score, (await site.me("x")).score]).toEqual([70, -9]);
+    expect((await site.post([page("v")])).body.score).toBe(71);
+  });
+
+  test("join two verified userIds, by address, alias or userId", async () => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.import([page("a"), identify("a", PROOF)]);
+    await site.import([page("b"), identify("b", { userId: "bob", traits: { email: "bob@one.example" } })]);
+    const [ann, bob] = [(await site.lead("user:ann")).id, (await site.lead("user:bob")).id];
+    for (const [one, other] of [
+      ["a", "bob"],
+      ["b", "ann"],
+    ] as const) {
+      await site.post([
+        identify(one, { traits: { email: `${other}@one.example`, plan: "mine" } }),
+        identify(one, { userId: other }),
+        { type: "alias", anonymousId: one, previousId: other },
+        { type: "alias", userId: one === "a" ? "ann" : "bob", previousId: other },
+      ]);
+    }
+    await site.post([
+      page("c"),
+      identify("c", { userId: "ann" }),
+      identify("c", { traits: { email: "bob@one.example" } }),
+    ]);
+    expect([(await site.lead("user:ann")).id, (await site.lead("user:bob")).id]).toEqual([ann, bob]);
+    expect(await site.lead("user:ann")).toMatchObject({ email: "ann@one.example" });
+    expect(await site.lead("user:bob")).toMatchObject({ email: "bob@one.example" });
+    expect([(await site.lead("visitor:a")).id, (await site.lead("visitor:b")).id]).toEqual([ann, bob]);
+  });
+});
+
+test("A into B into C, at once or one by one: all ids answer with the survivor", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  for (const v of ["a", "b", "c", "d"]) await site.import([page(v)]);
+  const ids = await Promise.all(["a", "b", "c", "d"].map(async (v) => (await site.lead(`visitor:${v}`)).id));
+  await site.import([identify("b", { userId: "one" })]);
+  await site.import([
+    identify("c", { traits: { email: "c@one.example" } }),
+    identify("d", { traits: { email: "d@one.example" } }),
+  ]);
+  await site.import([identify("a", { userId: "one" })]);
+  await site.import([
+    identify("a", { traits: { email: "c@one.example" } }),
+    identify("c", { traits: { email: "d@one.example" } }),
+  ]);
+  const survivor = await site.lead("user:one");
+  expect(survivor).toMatchObject({ pageviews: 4, score: 4 });
+  const names = [
+    ...ids,
+    "visitor:a",
+    "visitor:b",
+    "visitor:c",
+    "visitor:d",
+    "email:c@one.example",
+    "email:d@one.example",
+  ];
+  for (const name of names) expect((await site.lead(name)).id, name).toBe(survivor.id);
+});
+
+test("an isolate that holds an older row of the visitor joins it all the same", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const other = startApi({ clock: () => now });
+  const elsewhere = async (message: Message) =>
+    (await other.json("/v1/batch", { body: { writeKey: site.writeKey, batch: [message] } })).status;
+  await site.import([identify("home", { userId: "u" })]);
+  for (const who of [{ userId: "u" }, { userId: "u2" }]) {
+    expect(await elsewhere(page("v"))).toBe(200);
+    await site.post([page("v")]);
+    expect(await elsewhere(identify("v", who))).toBe(200);
+  }
+  expect((await site.lead("user:u")).pageviews).toBe(4);
+});
+
+test("two verified users in turn are two leads, also after one of them is merged", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  await site.import([page("v"), identify("v", { userId: "first" })]);
+  await site.import([identify("v", { userId: "second" }), page("v")]);
+  await site.import([identify("w", { traits: { email: "first@one.example" } })]);
+  await site.import([{ type: "identify", userId: "first", traits: { email: "first@one.example" } }]);
+  expect((await site.lead("visitor:v")).userIds).toEqual(["second"]);
+  await site.post([page("v")]);
+  expect([(await site.lead("user:first")).pageviews, (await site.lead("user:second")).pageviews]).toEqual([1, 2]);
+});
+
+test("what time brought before a merge is told with its own instant and cause", async () => {
+  now = START;
+  const site = await siteWith({ ...PLAIN_RULES, dimensions: { e: { decay: { expires: "1d" } } } });
+  await site.import([track("v", "Form Submitted", { form: "demo" }), identify("v", { userId: "u" })]);
+  now += 10 * DAY;
+  await site.import([page("w")]);
+  await site.import([identify("w", { userId: "u" })]);
+  const { body } = await site.rest<List<Message>>("/v1/leads/user:u/history");
+  expect(body.data).toMatchObject([
+    { from: "hot", to: "cold", cause: "time", at: iso(START + DAY) },
+    { from: "cold", to: "hot", cause: "event", at: iso(START) },
+  ]);
+});
+
+test("the order of a batch over many visitors is the order of their union", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const many = Array.from({ length: 45 }, (_, i) => page(`n${i}`, "/", { messageId: `first-${i}` }));
+  await site.import([...many, page("n0", "/", { messageId: "last" })]);
+  await site.import([identify("n0", { userId: "u" })]);
+  await site.import([identify("n44", { userId: "u" })]);
+  const order = (await site.events("user:u")).map(({ messageId }) => messageId);
+  expect(order.slice(0, 3)).toEqual(["first-0", "first-44", "last"]);
+});
