@@ -13,7 +13,7 @@ import { arbitraryCase, type RulesOptions } from "../support/arbitraries";
 import { naive, type RulesDocument } from "../support/naive";
 import { DAY, DB, MINUTE, startApi } from "./app";
 
-const RUNS = Number(process.env.KELVIN_RUNS ?? 100);
+const RUNS = Number(process.env.KELVIN_RUNS ?? 25);
 const YEARS = 5 * 365 * DAY;
 const SAMPLES = 150;
 const START = Date.parse("2026-03-02T10:00:00Z");

@@ -327,6 +327,42 @@ test("what time brought before a merge is told with its own instant and cause", 
   ]);
 });
 
+test("read while a merge rewrites its log, a lead is as it was before or after", async () => {
+  let meanwhile: (() => Promise<unknown>) | null = null;
+  /** Does something else just before a log is read, once. */
+  const paused = <T extends object>(real: T, isLog = false): T =>
+    new Proxy(real, {
+      get: (_, name) => {
+        const value: unknown = Reflect.get(real, name);
+        if (typeof value !== "function") return value;
+        return (...given: unknown[]) => {
+          const go = () => value.apply(real, given) as object;
+          if (name === "prepare") return paused(go(), /^\s*select[^;]* from log/i.test(String(given[0])));
+          if (name === "bind") return paused(go(), isLog);
+          const first = isLog ? meanwhile : null;
+          if (first) meanwhile = null;
+          return first ? first().then(go) : go();
+        };
+      },
+    });
+  const slow = startApi({ db: paused(DB), clock: () => now });
+  const site = await siteWith(PLAIN_RULES);
+  const many = (visitor: string, path: string) => Array.from({ length: 40 }, () => page(visitor, path));
+  await site.import([identify("home", { userId: "u" }), ...many("home", "/")]);
+  await site.import(many("home", "/"));
+  await site.post([page("c"), identify("c", { userId: "u" })]);
+  for (const visitor of ["w1", "w2"]) await site.import(many(visitor, "/careers"));
+  const query = new URLSearchParams({ writeKey: site.writeKey, anonymousId: "home" });
+  meanwhile = () => site.import([identify("w1", { userId: "u" })]);
+  const { body } = await slow.json<{ score: number }>(`/v1/me?${query}`);
+  expect([80, 80 - 9 * 40]).toContain(body.score);
+  meanwhile = () => site.import([identify("w2", { userId: "u" })]);
+  const path = `/v1/leads/user:u/events?limit=200&site=${site.id}`;
+  const ids = (await slow.rest<List<Message>>(path)).body.data.map(({ messageId }) => messageId);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(meanwhile).toBeNull();
+});
+
 test("the order of a batch over many visitors is the order of their union", async () => {
   const site = await siteWith(PLAIN_RULES);
   const many = Array.from({ length: 45 }, (_, i) => page(`n${i}`, "/", { messageId: `first-${i}` }));

@@ -2,7 +2,7 @@
  * From a document to a rule set that the fold can run. Validation and compilation are one pass, so what is accepted is
  * what runs; everything wrong is reported at once (contract: "Errors").
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { type Condition, compileCondition, escapePointer, type Field, leaves } from "./condition";
 import type { Decay } from "./decay";
 import { durationMs } from "./duration";

@@ -2,7 +2,7 @@
  * From a message as a client sent it (Segment spec) to an event of the log, or to a rejection that says what would be
  * right. Forgiving where the official clients are loose, exact in everything that is kept.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Rejection } from "../../snippet/wire";
 import { DAY_MS } from "./duration";
 import type { EventType, Json, JsonObject, LoggedEvent } from "./event";

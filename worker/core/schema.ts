@@ -2,7 +2,7 @@
  * The shape of a rule document (contract: "Rules"), as zod. It is what `GET /rules.schema.json` is made of and the
  * first half of validation; what one part says about another (references, duplicates, order) is checked in rules.ts.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type ConditionName, conditionDefinitions } from "./condition-schema";
 import { DURATION_HINT, durationMs } from "./duration";
 

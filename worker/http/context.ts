@@ -1,6 +1,6 @@
 /** What the routes of the marketers' API share: who calls, about which site, supposing which instant. */
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { listSites, type SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";

@@ -1,5 +1,5 @@
 /** Reading parameters and bodies of the marketers' API: checked by a schema, refused with what would be right. */
-import { z } from "zod";
+import * as z from "zod";
 import { escapePointer } from "../core/condition";
 import { Failure } from "../failure";
 

@@ -1,6 +1,6 @@
 /** Leads: one, many, and why. */
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { RuleSet } from "../core/rules";
 import { SORTS, type Sort } from "../db/list";
 import { Failure } from "../failure";

@@ -1,6 +1,6 @@
 /** Rules: read, publish, look back, check and try out. */
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";

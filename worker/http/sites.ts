@@ -1,6 +1,6 @@
 /** Sites: listed, made and changed by administrators. */
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { PRESET_NAMES } from "../core/presets";
 import { listSites, type Site } from "../db/sites";
 import { Failure } from "../failure";

@@ -1,6 +1,6 @@
 /** Pages about leads: the list, and one. */
 import type { Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
 import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";

@@ -1,6 +1,6 @@
 /** Pages about rules: those in force, the editor, the versions. */
 import type { Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { RulesPage } from "../../dashboard/rules/document";
 import { EditorPage, type Outcome } from "../../dashboard/rules/editor";
 import { pretty } from "../../dashboard/rules/text";

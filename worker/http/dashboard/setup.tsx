@@ -1,6 +1,6 @@
 /** Pages about a site: its tag, whether it works, and its settings. */
 import type { Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
 import type { SiteRules } from "../../db/sites";
 import { Failure } from "../../failure";
