@@ -35,7 +35,7 @@ function isInstalled() {
 }
 
 function install() {
-  console.error("kelvin: installing packages (once, about a minute)");
+  console.error("kelvin: installing packages (once, one to three minutes)");
   // No package here needs its install script; not running any is faster and safer.
   const args = ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"];
   args.push("--loglevel=error");

@@ -11,7 +11,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseEnv } from "node:util";
@@ -31,9 +31,14 @@ function portFromEnv(): number {
   throw new StartError(`PORT is "${text}", which is not a port number (0 to 65535; 0 takes any free one).`);
 }
 
-/** From the environment, else from .dev.vars, where `wrangler dev` looks too; made once if there is none. */
 function adminKey(): string {
-  if (process.env.KELVIN_ADMIN_KEY) return process.env.KELVIN_ADMIN_KEY;
+  const key = process.env.KELVIN_ADMIN_KEY || keptKey();
+  if (/^[!-~]+$/.test(key)) return key;
+  throw new StartError("KELVIN_ADMIN_KEY travels in a header: letters, digits and signs, no spaces.");
+}
+
+/** From .dev.vars, where `wrangler dev` looks too; made once if there is none. */
+function keptKey(): string {
   const file = join(ROOT, ".dev.vars");
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const kept = parseEnv(text).KELVIN_ADMIN_KEY;
@@ -42,6 +47,19 @@ function adminKey(): string {
   const before = text === "" || text.endsWith("\n") ? text : `${text}\n`;
   writeFileSync(file, `${before}KELVIN_ADMIN_KEY=${key}\n`, { mode: 0o600 });
   return key;
+}
+
+function stateFolder(): string {
+  const folder = resolve(process.env.KELVIN_STATE || join(ROOT, ".wrangler/state"));
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return folder;
+  } catch (error) {
+    throw new StartError(
+      `the state cannot be kept in ${folder} (${(error as { code?: string }).code}); choose another: KELVIN_STATE=…`,
+    );
+  }
 }
 
 function buildTag(): void {
@@ -105,7 +123,7 @@ async function main(): Promise<void> {
   const key = adminKey();
   const port = portFromEnv();
   buildTag();
-  const state = resolve(process.env.KELVIN_STATE || join(ROOT, ".wrangler/state"));
+  const state = stateFolder();
   const runtime = await startRuntime({ port, state, adminKey: key });
   stopOnSignals(runtime.stop);
   const origin = `http://localhost:${runtime.url.port}`;

@@ -242,14 +242,6 @@ describe("made to be hard", () => {
       { rules: [rule("A", 70, { decay: { linear: "30d" } })], levels: ladder(over(35), { score: { gt: 69 } }) },
       [["A", 0]],
     ],
-    [
-      "a level kept by age alone after the score is gone",
-      {
-        rules: [rule("A", 10, { decay: { expires: "1d" } })],
-        levels: ladder({ any: [over(5), { "since.A": { between: ["20d", "21d"] } }] }),
-      },
-      [["A", 0]],
-    ],
   ])("%s", async (_, rules, what) => {
     const sent = await happened(rules, what);
     expect(sent.reply.validUntil).toBe((await sent.site.me("v")).validUntil);

@@ -82,59 +82,31 @@ const fading = (decay: object, points = 70, ladders: object = THREE) => ({
 });
 const still = (rules: object[], ladders: object = THREE) => ({ dimensions: { one: {} }, rules, levels: ladders });
 
+const TIERS = [30, 60, 90].map((days, i) => {
+  const until = i < 2 ? { lt: `${days + 30}d` } : {};
+  return state({ inactive: { gte: `${days}d`, ...until } }, { points: -20 * (i + 1) });
+});
+const UPWARDS = { temperature: levels(["warm", over(-25)], ["hot", over(-0.5)]) };
+const STAGES = { ...THREE, stage: levels(["mql", over(50)], ["sql", over(65)]) };
+const AGAIN = { temperature: levels(["warm", { "since.A": { not: { between: ["5d", "6d"] } } }]) };
+const SEEN = { counters: { seen: { on: "A", within: "7d" } } };
+const GONE = state({ inactive: { gte: "45d" } }, { disqualify: "gone" });
+const OPPOSITE = { dimensions: { one: { decay: { linear: "60d" } }, two: { decay: { halfLife: "5d" } } } };
+
 /** What happens at the start (`A` and a page), and how many crossings time then brings. */
 const KINDS: [string, number, object][] = [
   ["half-life", 2, fading({ halfLife: "30d" })],
-  ["upwards", 2, fading({ halfLife: "10d" }, -80, { temperature: levels(["warm", over(-25)], ["hot", over(-0.5)]) })],
+  ["upwards", 2, fading({ halfLife: "10d" }, -80, UPWARDS)],
   ["linear", 2, fading({ linear: "30d" })],
   ["expiry: a jump over two levels", 1, fading({ expires: "9d" })],
   ["steps", 2, fading({ every: "1d", percent: 30 })],
   ["hysteresis", 2, { ...fading({ linear: "30d" }), hysteresis: { temperature: 20 } }],
-  [
-    "several ladders",
-    4,
-    fading({ halfLife: "30d" }, 70, { ...THREE, stage: levels(["mql", over(50)], ["sql", over(65)]) }),
-  ],
-  [
-    "inactivity in tiers",
-    2,
-    still([
-      award(70),
-      state({ inactive: { gte: "30d", lt: "60d" } }, { points: -20 }),
-      state({ inactive: { gte: "60d", lt: "90d" } }, { points: -40 }),
-      state({ inactive: { gte: "90d" } }, { points: -60 }),
-    ]),
-  ],
-  [
-    "a window that an event leaves",
-    1,
-    {
-      ...still([state({ "counters.seen": { gte: 1 } }, { points: 40 })]),
-      counters: { seen: { on: "A", within: "7d" } },
-    },
-  ],
-  [
-    "down and up again",
-    2,
-    still([award(40)], { temperature: levels(["warm", { "since.A": { not: { between: ["5d", "6d"] } } }]) }),
-  ],
-  [
-    "disqualified by time",
-    2,
-    still([award(70), state({ inactive: { gte: "45d" } }, { disqualify: "gone" })], {
-      ...THREE,
-      stage: levels(["sql", over(65)]),
-    }),
-  ],
-  [
-    "two decays of opposite sign",
-    2,
-    {
-      dimensions: { one: { decay: { linear: "60d" } }, two: { decay: { halfLife: "5d" } } },
-      rules: [award(70), award(-60, "two")],
-      levels: THREE,
-    },
-  ],
+  ["several ladders", 4, fading({ halfLife: "30d" }, 70, STAGES)],
+  ["inactivity in tiers", 2, still([award(70), ...TIERS])],
+  ["a window", 1, { ...still([state({ "counters.seen": { gte: 1 } }, { points: 40 })]), ...SEEN }],
+  ["down and up again", 2, still([award(40)], AGAIN)],
+  ["disqualified by time", 2, still([award(70), GONE], STAGES)],
+  ["two decays of opposite sign", 2, { ...still([award(70), award(-60, "two")]), ...OPPOSITE }],
 ];
 
 /** Every change of levels after the start, found by the naive model: on a grid of hours, then to the millisecond. */
