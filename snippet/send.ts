@@ -13,7 +13,7 @@ import { page } from "./context";
 import { paint, show } from "./personalise";
 import { safe } from "./safe";
 import { endpoint, settings } from "./settings";
-import { activate, allowed, keys, recognise, renew, store, uuid, write } from "./visitor";
+import { activate, allowed, keys, randomId, recognise, renew, store, write } from "./visitor";
 import type { EVENT, WireMessage, WireReply } from "./wire";
 
 type EventName = (typeof EVENT)[keyof typeof EVENT];
@@ -41,6 +41,9 @@ enum Limit {
 /** Message ids begin with the time, so that stored keys sort by it. */
 const keyOf = ({ messageId }: Pick<WireMessage, "messageId">) => `kelvin_m${messageId}`;
 
+/** The time of the latest message, or more: what was made within a millisecond stays in order. */
+let minted = 0;
+
 /** Keys of what this page has yet to send. */
 let waiting: string[] = [];
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,9 +57,10 @@ let answered = 0;
 export const record = (type: WireMessage["type"], fields: Partial<WireMessage>, token?: string): void => {
   if (!allowed()) return;
   if (!store.kelvin_id) renew("new");
+  minted = Math.max(minted + 1, Date.now());
   const message = {
     type,
-    messageId: Date.now() + uuid(),
+    messageId: minted + randomId(),
     anonymousId: store.kelvin_id,
     // JSON makes a date an ISO 8601 string.
     timestamp: new Date(),

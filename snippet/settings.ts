@@ -1,7 +1,7 @@
 /** What the script element says: who the site is, where the service is, what may be collected. */
 
 // `currentScript` is null where a loader evaluates the text itself; then the element with our attribute is meant.
-const script = document.currentScript ?? document.querySelector("[data-site]");
+const script = document.currentScript ?? document.querySelector("script[data-site]");
 
 /** `data-site`, `data-api`, `data-consent`, `data-auto`. */
 export const { dataset: settings, src } = script as HTMLScriptElement;

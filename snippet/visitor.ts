@@ -47,9 +47,8 @@ export const keys = (start: string): string[] =>
     .filter((key) => key.startsWith(start))
     .sort();
 
-export const uuid = (): string =>
-  // `randomUUID` is missing on plain http.
-  crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+/** 128 random bits. Not `randomUUID`, which is missing on plain http. */
+export const randomId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /** True while the tag runs: somebody has seen the page, and has not withdrawn or opted out on it. */
 let active = false;
@@ -76,7 +75,7 @@ export const remember = (granted: boolean): void => {
 
 /** Makes a visitor, of whom nothing is known. */
 export const renew = (how: "new" | "reset"): void => {
-  write("kelvin_id", uuid());
+  write("kelvin_id", randomId());
   write("kelvin_is", how);
   delete store.kelvin_last;
 };

@@ -34,7 +34,21 @@ export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE"
   });
   app.notFound(async (c) => {
     if (env.SITE && !c.req.path.startsWith("/v1/")) return await env.SITE.fetch(c.req.raw);
-    return problem(new Failure("not_found", `There is nothing at ${c.req.method} ${c.req.path}.`), c);
+    const methods = methodsAt(app, c.req.path);
+    if (methods.length === 0) return problem(new Failure("not_found", `There is nothing at ${c.req.path}.`), c);
+    c.header("Allow", methods.join(", "));
+    return problem(new Failure("wrong_method", `${c.req.path} takes ${methods.join(", ")}.`), c);
   });
   return app;
+}
+
+/** Methods that a path has routes for. */
+function methodsAt({ routes }: Hono, path: string): string[] {
+  const steps = path.split("/");
+  const fits = (pattern: string) => {
+    const wanted = pattern.split("/");
+    return wanted.length === steps.length && wanted.every((step, i) => step.startsWith(":") || step === steps[i]);
+  };
+  const found = routes.filter((route) => route.method !== "ALL" && fits(route.path));
+  return [...new Set(found.map(({ method }) => method))];
 }

@@ -13,13 +13,13 @@ export async function catchUp(deps: Deps, row: LeadRow): Promise<number> {
   const held = await deps.sites.find(row.site_id);
   let latest: LeadRow | undefined = row;
   for (let tries = 0; held && latest && tries < TRIES_MAX; tries++) {
-    const now = deps.clock();
-    const { site, lead, crossings } = await current(deps, held, latest, now);
-    crossings.push(...pendingCrossings(site.rules, lead, now));
-    settle(site, lead);
-    // Whoever wrote it in between has told of what was due.
-    if (tries > 0 && crossings.length === 0 && latest.rules_version === site.rulesVersion) return 0;
     try {
+      const now = deps.clock();
+      const { site, lead, crossings } = await current(deps, held, latest, now);
+      crossings.push(...pendingCrossings(site.rules, lead, now));
+      settle(site, lead);
+      // Whoever wrote it in between has told of what was due.
+      if (tries > 0 && crossings.length === 0 && latest.rules_version === site.rulesVersion) return 0;
       await writeLeads(deps.db, site.id, [], [leadWrite(site, latest, lead, crossings)]);
       return crossings.length;
     } catch (error) {

@@ -7,6 +7,7 @@ export type FailureCode =
   | "unauthorized"
   | "forbidden"
   | "not_found"
+  | "wrong_method"
   | "conflict"
   | "stale"
   | "too_large"

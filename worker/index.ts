@@ -27,8 +27,11 @@ export default {
   },
   async scheduled(_controller, env) {
     const { deps } = kelvin(env);
-    await sweep(deps);
-    await refoldAll(deps);
-    await refresh(deps);
+    // One that fails keeps none of the others from running; what it left waits for the next minute.
+    const runs = await Promise.allSettled([sweep(deps), refoldAll(deps), refresh(deps)]);
+    const failed = runs.filter((run) => run.status === "rejected");
+    for (const { reason } of failed)
+      console.error(JSON.stringify({ level: "error", work: "scheduled", error: String(reason) }));
+    if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);
   },
 } satisfies ExportedHandler<Env>;

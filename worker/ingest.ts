@@ -41,18 +41,16 @@ async function tryToWrite(
 ): Promise<Answer> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const plan = await resolve(deps, site, keys, events);
-    if (plan.held && ![...plan.drafts].some(isChanged)) {
-      // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
-      for (const id of plan.read) deps.leads.drop(id);
-      continue;
-    }
+    const read = new Set<string>();
     try {
-      return await commit(deps, site, plan, received.at(-1));
+      const plan = await resolve(deps, site, keys, events, read);
+      if (!plan.held || [...plan.drafts].some(isChanged)) return await commit(deps, site, plan, received.at(-1));
+      // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
+      for (const id of read) deps.leads.drop(id);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
-      for (const id of plan.read) deps.leads.drop(id);
+      for (const id of read) deps.leads.drop(id);
       if (refusal === "duplicate") {
         const ids = events.map(({ event }) => event.messageId);
         const known = await knownMessages(deps.db, site.id, ids);
@@ -84,7 +82,9 @@ async function commit(deps: Deps, site: SiteRules, plan: Resolved, asked: Receiv
     for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
     for (const [key, { lead }] of plan.owners) {
       const row = rows.find(({ id }) => id === lead.id);
-      if (row) deps.leads.set(key, row);
+      if (!row) continue;
+      lead.version = row.version;
+      deps.leads.set(key, row);
     }
   }
   const owner = asked && plan.owners.get(asked.key);

@@ -40,20 +40,19 @@ export interface Resolved {
   readonly drafts: ReadonlySet<Draft>;
   /** The draft of every key looked up that has one. */
   readonly owners: ReadonlyMap<string, Draft>;
-  /** Ids of all leads read, those included that went up in others. */
-  readonly read: ReadonlySet<string>;
   /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
   readonly held: boolean;
 }
 
-/** Resolves and folds events. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
+/** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
 export async function resolve(
   deps: Deps,
   site: SiteRules,
   keys: readonly string[],
   events: readonly Placed[],
+  read: Set<string>,
 ): Promise<Resolved> {
-  const resolution = new Resolution(deps, site);
+  const resolution = new Resolution(deps, site, read);
   await resolution.open(
     keys,
     events.flatMap(({ event }) => statedKeys(event)),
@@ -65,7 +64,6 @@ export async function resolve(
 class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
-  readonly read = new Set<string>();
   held = false;
   private readonly looked = new Set<string>();
   private readonly now: number;
@@ -73,6 +71,7 @@ class Resolution implements Resolved {
   constructor(
     private readonly deps: Deps,
     private readonly site: SiteRules,
+    private readonly read: Set<string>,
   ) {
     this.now = deps.clock();
   }

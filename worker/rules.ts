@@ -8,6 +8,7 @@ import { replay } from "./core/play";
 import type { RuleSet } from "./core/rules";
 import { emailOf } from "./core/view";
 import { leadsAfter, readLogs } from "./db/leads";
+import { readingAgain } from "./db/refusal";
 import { insertRules, type RulesVersion, readRules, readVersion } from "./db/rules";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
@@ -109,27 +110,44 @@ export async function previewRules(deps: Deps, site: SiteRules, document: unknow
   const draft = compile(document);
   const preview: Preview = { before: counts(site.rules), after: counts(draft), movers: [], sampled: 0 };
   for (let cursor = ""; preview.sampled < PREVIEW_MAX_LEADS; ) {
-    const rows = await leadsAfter(deps.db, site.id, cursor, PREVIEW_CHUNK);
-    const now = deps.clock();
-    const leads = await Promise.all(rows.map((row) => current(deps, site, row, now)));
-    const logs = await readLogs(
-      deps.db,
-      leads.map(({ lead }) => lead),
-    );
-    for (const [i, { site, lead }] of leads.entries()) {
-      const at = Math.max(now, lead.state.clock ?? now);
-      const before = standingOf(site.rules, lead.state, at);
-      const after = standingOf(draft, replay(draft, logs[i] ?? []), at);
+    const chunk = await readingAgain(() => previewChunk(deps, site, draft, cursor));
+    for (const { before, after } of chunk) {
       add(preview.before, before.levels);
       add(preview.after, after.levels);
-      preview.movers.push(mover(lead.id, emailOf(lead.state) ?? null, before, after));
     }
-    preview.movers = furthest(preview.movers);
-    preview.sampled += rows.length;
-    cursor = rows.at(-1)?.id ?? "";
-    if (rows.length < PREVIEW_CHUNK) break;
+    preview.movers = furthest([...preview.movers, ...chunk.map(mover)]);
+    preview.sampled += chunk.length;
+    cursor = chunk.at(-1)?.id ?? "";
+    if (chunk.length < PREVIEW_CHUNK) break;
   }
   return preview;
+}
+
+interface Tried {
+  id: string;
+  email: string | null;
+  before: Standing;
+  after: Standing;
+}
+
+/** The next leads after an id, under the rules in force and under the draft. */
+async function previewChunk(deps: Deps, site: SiteRules, draft: RuleSet, after: string): Promise<Tried[]> {
+  const rows = await leadsAfter(deps.db, site.id, after, PREVIEW_CHUNK);
+  const now = deps.clock();
+  const found = await Promise.all(rows.map((row) => current(deps, site, row, now)));
+  const logs = await readLogs(
+    deps.db,
+    found.map(({ lead }) => lead),
+  );
+  return found.map(({ site, lead }, i) => {
+    const at = Math.max(now, lead.state.clock ?? now);
+    return {
+      id: lead.id,
+      email: emailOf(lead.state) ?? null,
+      before: standingOf(site.rules, lead.state, at),
+      after: standingOf(draft, replay(draft, logs[i] ?? []), at),
+    };
+  });
 }
 
 function standingOf(rules: RuleSet, state: Parameters<typeof explain>[1], at: number) {
@@ -156,7 +174,7 @@ function add(to: Counts, levels: Record<string, string>): void {
   }
 }
 
-function mover(id: string, email: string | null, before: Standing, after: Standing): Mover {
+function mover({ id, email, before, after }: Tried): Mover {
   const because = [
     ...changes(before.rules, after.rules).map(([rule, change]) => ({ id: rule, ...change })),
     ...changes(before.clamps, after.clamps).map(([id, change]) => ({ id, clamp: true as const, ...change })),

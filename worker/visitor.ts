@@ -1,6 +1,7 @@
 /** What a page may know of its own visitor. */
 import { visitorKey } from "./core/identity";
 import { findLeads } from "./db/leads";
+import { readingAgain } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { type Answer, answer, current, shownState } from "./lead";
@@ -9,6 +10,10 @@ export type { Answer };
 
 /** The answer for a visitor, read afresh; nothing is written. */
 export async function answerFor(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {
+  return await readingAgain(() => readAnswer(deps, site, visitor));
+}
+
+async function readAnswer(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {
   const now = deps.clock();
   const key = visitorKey(visitor);
   const row = (await findLeads(deps.db, site.id, [key])).get(key);

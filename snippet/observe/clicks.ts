@@ -3,7 +3,7 @@ import { dataset } from "../personalise";
 import { track } from "../send";
 import { wants } from "../settings";
 
-const DOWNLOAD = /\.(pdf|docx?|xlsx?|pptx?|csv|txt|zip|rar|7z|gz|dmg|exe|mp[34])$/i;
+const DOWNLOAD = /\.(pdf|docx?|xlsx?|pptx?|csv|txt|zip|gz|dmg|exe|mp[34])$/i;
 
 export const clicked = (event: Event): void => {
   const find = <T extends HTMLElement>(selector: string) =>

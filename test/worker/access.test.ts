@@ -103,3 +103,13 @@ describe("who may call", () => {
     for (const name of [site.id, site.writeKey]) expect((await api.rest(`/v1/rules?site=${name}`)).status).toBe(200);
   });
 });
+
+test.each([
+  ["POST", "/v1/leads", "GET"],
+  ["GET", "/v1/batch", "POST"],
+  ["DELETE", "/v1/rules", "GET, PUT"],
+  ["POST", "/v1/leads/some/history", "GET"],
+])("%s %s is told which methods there are", async (method, path, allowed) => {
+  const answer = await api.call(path, { method });
+  expect({ status: answer.status, allow: answer.headers.get("Allow") }).toEqual({ status: 405, allow: allowed });
+});

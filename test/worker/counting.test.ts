@@ -22,6 +22,20 @@ describe("time", () => {
     return Date.parse((await site.events(`visitor:${visitor}`))[0]?.timestamp ?? "");
   };
 
+  test.each([
+    ["with an offset", "2026-11-22T12:30:00+01:00", "2026-11-22T11:30:00Z"],
+    ["with an offset without colon", "2026-11-22T12:30:00+0100", "2026-11-22T11:30:00Z"],
+    ["without a zone: UTC", "2026-11-22T11:30:00.250", "2026-11-22T11:30:00.250Z"],
+    ["a day", "2026-11-21", "2026-11-21T00:00:00Z"],
+    ["milliseconds", Date.parse("2026-11-22T11:30:00Z"), "2026-11-22T11:30:00Z"],
+  ])("%s is a time", async (_, timestamp, expected) => {
+    expect(await timeOf({ timestamp })).toBe(Date.parse(expected));
+  });
+
+  test.each([1_795_000_000, "1795000000", "2026-02-30T00:00:00Z", "yesterday", ""])("%j is none", async (timestamp) => {
+    expect(await timeOf({ timestamp }, {}, api.adminKey)).toBe("invalid_message");
+  });
+
   test.each<[string, Message, Message, number]>([
     ["none", {}, {}, NOW],
     ["as stated, without sentAt", { timestamp: iso(NOW - 5_000) }, {}, NOW - 5_000],

@@ -147,12 +147,8 @@ describe("random rules and histories", () => {
 });
 
 test("swept at random times: history says of every instant what the naive model says", async () => {
-  const newId = () => crypto.randomUUID().replaceAll("-", "");
-  const deps = createDeps(
-    () => DB,
-    () => now,
-    newId,
-  );
+  const [db, clock] = [() => DB, () => now];
+  const deps = createDeps(db, clock, () => crypto.randomUUID());
   const history = { minEvents: 1, features: { machine: false, sales: false, late: false } };
   const cases = arbitraryCase({ rules: { features: { hysteresis: false } }, history });
   const waits = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 });

@@ -72,8 +72,9 @@ describe("what a batch may look like", () => {
     ["alias", { userId: "u-alias", previousId: "p" }, 0],
   ])("one message to /v1/%s", async (type, fields, score) => {
     const message = { writeKey: site.writeKey, anonymousId: unique("v"), messageId: unique("m"), ...fields };
-    for (let sent = 0; sent < 2; sent++) {
-      const { status, body } = await api.json<WireReply>(`/v1/${type}`, { body: message });
+    // The second time as Segment's script for browsers calls it.
+    for (const path of [type, type.slice(0, 1)]) {
+      const { status, body } = await api.json<WireReply>(`/v1/${path}`, { body: message });
       expect({ status, body }).toMatchObject({ status: 200, body: { success: true, score, rejected: [] } });
     }
     expect(await site.events(`visitor:${message.anonymousId}`)).toMatchObject([{ type, messageId: message.messageId }]);

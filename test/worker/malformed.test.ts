@@ -252,13 +252,15 @@ describe("a message is rejected, or kept harmlessly", () => {
 
 describe("times at the ends of the calendar, imported", () => {
   test.each([
-    ["the earliest", { timestamp: -8.64e15 }, {}],
-    ["the earliest, from a client far ahead", { timestamp: -8.64e15 }, { sentAt: "+275760-09-13T00:00:00.000Z" }],
-    ["the year 0", { timestamp: "0000-01-01T00:00:00Z" }, {}],
-  ])("%s: a clean answer, and the lead can be read", async (_, fields, more) => {
+    ["the earliest", { timestamp: -8.64e15 }, {}, 200],
+    // A body whose clock nobody can read is refused whole: its times would all be guesses.
+    ["from a client past the year 9999", { timestamp: -8.64e15 }, { sentAt: "+275760-09-13T00:00:00.000Z" }, 400],
+    ["from a client far ahead", { timestamp: -8.64e15 }, { sentAt: "9999-12-31T00:00:00.000Z" }, 200],
+    ["the year 0", { timestamp: "0000-01-01T00:00:00Z" }, {}, 200],
+  ])("%s: a clean answer, and the lead can be read", async (_, fields, more, expected) => {
     const another = await api.createSite(PLAIN_RULES);
     const { status } = await another.post([page("v", "/", fields)], more, { key: api.adminKey });
-    expect(status).toBe(200);
+    expect(status).toBe(expected);
     // Rejected or kept; but if kept, neither the lead nor the list of all leads may be out of reach.
     expect([200, 404]).toContain(await another.leadStatus("visitor:v"));
     expect((await another.rest("/v1/leads")).status).toBe(200);

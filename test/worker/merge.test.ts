@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import type { LoggedEvent } from "../../worker/core/event";
-import { type Api, type List, type Message, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
+import { type Api, type List, type Message, PLAIN_RULES, page, type Site, track } from "../support/api";
 import { arbitraryCase, VISITORS } from "../support/arbitraries";
 import { naive } from "../support/naive";
 import { DAY, DB, expectTheLaw, startApi } from "./app";
@@ -25,20 +25,15 @@ async function siteWith(rules: unknown): Promise<Site> {
 
 /** Every key, log row, crossing and name of a lead belongs to a lead that there is. */
 async function expectNothingDangling(site: Site): Promise<void> {
-  const leads = await DB.prepare("SELECT id, keys FROM leads WHERE site_id = ?")
-    .bind(site.id)
-    .all<{ id: string; keys: string }>();
-  const rows = await DB.prepare("SELECT key, lead_id FROM identities WHERE site_id = ?")
-    .bind(site.id)
-    .all<{ key: string; lead_id: string }>();
+  const ask = async <T>(sql: string) => (await DB.prepare(sql).bind(site.id).all<T>()).results;
+  const leads = await ask<{ id: string; keys: string }>("SELECT id, keys FROM leads WHERE site_id = ?");
+  const rows = await ask<{ key: string; lead_id: string }>("SELECT key, lead_id FROM identities WHERE site_id = ?");
   const owned: Record<string, string> = {};
-  for (const { id, keys } of leads.results) for (const key of JSON.parse(keys) as string[]) owned[key] = id;
-  expect(Object.fromEntries(rows.results.map(({ key, lead_id }) => [key, lead_id]))).toEqual(owned);
+  for (const { id, keys } of leads) for (const key of JSON.parse(keys) as string[]) owned[key] = id;
+  expect(Object.fromEntries(rows.map(({ key, lead_id }) => [key, lead_id]))).toEqual(owned);
   for (const table of ["log", "crossings"]) {
-    const lost = await DB.prepare(`SELECT count(*) n FROM ${table} WHERE lead_id NOT IN (SELECT id FROM leads)`).first(
-      "n",
-    );
-    expect(lost, table).toBe(0);
+    const lost = DB.prepare(`SELECT count(*) n FROM ${table} WHERE lead_id NOT IN (SELECT id FROM leads)`);
+    expect(await lost.first("n"), table).toBe(0);
   }
 }
 
@@ -49,12 +44,8 @@ afterAll(async () => {
   }
 });
 
-const identify = (anonymousId: string, who: Message): Message => ({
-  type: "identify",
-  messageId: unique("i"),
-  anonymousId,
-  ...who,
-});
+const identify = (anonymousId: string, who: Message): Message => ({ type: "identify", anonymousId, ...who });
+const named = (visitor: string, email: string) => identify(visitor, { traits: { email } });
 
 const JOINS = {
   claimedUser: { trusted: false, who: { userId: "u" } },
@@ -155,7 +146,7 @@ describe("what a claim may not do", () => {
   const PROOF = { userId: "ann", traits: { email: "ann@one.example" } };
   const CLAIMS: [string, (x: string) => Message][] = [
     ["a userId", (x) => identify(x, { userId: "ann" })],
-    ["an address", (x) => identify(x, { traits: { email: "Ann@one.example" } })],
+    ["an address", (x) => named(x, "Ann@one.example")],
     ["an alias of the userId", (x) => ({ type: "alias", anonymousId: x, previousId: "ann" })],
     ["an alias of the visitor", (x) => ({ type: "alias", anonymousId: x, previousId: "ann-browser" })],
     ["an alias with both", (x) => ({ type: "alias", anonymousId: x, userId: "ann", previousId: "ann-browser" })],
@@ -202,11 +193,7 @@ describe("what a claim may not do", () => {
         { type: "alias", userId: one === "a" ? "ann" : "bob", previousId: other },
       ]);
     }
-    await site.post([
-      page("c"),
-      identify("c", { userId: "ann" }),
-      identify("c", { traits: { email: "bob@one.example" } }),
-    ]);
+    await site.post([page("c"), identify("c", { userId: "ann" }), named("c", "bob@one.example")]);
     expect([(await site.lead("user:ann")).id, (await site.lead("user:bob")).id]).toEqual([ann, bob]);
     expect(await site.lead("user:ann")).toMatchObject({ email: "ann@one.example" });
     expect(await site.lead("user:bob")).toMatchObject({ email: "bob@one.example" });
@@ -219,15 +206,9 @@ test("A into B into C, at once or one by one: all ids answer with the survivor",
   for (const v of ["a", "b", "c", "d"]) await site.import([page(v)]);
   const ids = await Promise.all(["a", "b", "c", "d"].map(async (v) => (await site.lead(`visitor:${v}`)).id));
   await site.import([identify("b", { userId: "one" })]);
-  await site.import([
-    identify("c", { traits: { email: "c@one.example" } }),
-    identify("d", { traits: { email: "d@one.example" } }),
-  ]);
+  await site.import([named("c", "c@one.example"), named("d", "d@one.example")]);
   await site.import([identify("a", { userId: "one" })]);
-  await site.import([
-    identify("a", { traits: { email: "c@one.example" } }),
-    identify("c", { traits: { email: "d@one.example" } }),
-  ]);
+  await site.import([named("a", "c@one.example"), named("c", "d@one.example")]);
   const survivor = await site.lead("user:one");
   expect(survivor).toMatchObject({ pageviews: 4, score: 4 });
   const names = [...ids, ...["a", "b", "c", "d"].map((v) => `visitor:${v}`), "email:c@one.example"];
@@ -252,7 +233,7 @@ test("two verified users in turn are two leads, also after one of them is merged
   const site = await siteWith(PLAIN_RULES);
   await site.import([page("v"), identify("v", { userId: "first" })]);
   await site.import([identify("v", { userId: "second" }), page("v")]);
-  await site.import([identify("w", { traits: { email: "first@one.example" } })]);
+  await site.import([named("w", "first@one.example")]);
   await site.import([{ type: "identify", userId: "first", traits: { email: "first@one.example" } }]);
   expect((await site.lead("visitor:v")).userIds).toEqual(["second"]);
   await site.post([page("v")]);

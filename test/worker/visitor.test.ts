@@ -135,6 +135,23 @@ describe("the cookie", () => {
     expect(await site.leadStatus(`visitor:${minted}`)).toBe(404);
   });
 
+  test.each(["%00%20x", "x".repeat(300), ""])("that is no id (%j) is as good as none", async (kept) => {
+    const minted = unique("v");
+    const headers = { ...sameSite, Cookie: `kelvin=${kept}` };
+    const answer = await site.post([page(minted)], { visitor: "new" }, { headers });
+    expect(answer.body).toMatchObject({ visitor: minted, rejected: [] });
+    expect(answer.headers.get("Set-Cookie")).toContain(`=${minted};`);
+  });
+
+  test("is set for a page of our own host also where the browser does not say where it is", async () => {
+    const own = await api.createSite(PLAIN_RULES, ["https://kelvin.test:8443", "https://shop.example"]);
+    const visitor = unique("v");
+    const cookie = async (Origin: string) =>
+      (await own.post([page(visitor)], {}, { headers: { Origin } })).headers.get("Set-Cookie");
+    expect(await cookie("https://kelvin.test:8443")).toContain(`=${visitor};`);
+    expect(await cookie("https://shop.example")).toBeNull();
+  });
+
   test("gives way to an id minted by a reset", async () => {
     const [kept, minted] = [unique("v"), unique("v")];
     const headers = { ...sameSite, Cookie: `kelvin=${kept}` };

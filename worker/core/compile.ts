@@ -3,12 +3,12 @@
  * what runs; everything wrong is reported at once (contract: "Errors").
  */
 import type * as z from "zod";
-import { type Condition, compileCondition, escapePointer, type Field, leaves } from "./condition";
+import { type Condition, compileCondition, type Field, leaves } from "./condition";
 import type { Decay } from "./decay";
 import { durationMs } from "./duration";
 import type { Json } from "./event";
 import { eventScope, leadScope, type Names, triggerKey } from "./fields";
-import { type Problem, Problems } from "./problems";
+import { escapePointer, type Problem, Problems, problemsOf } from "./problems";
 import {
   type Counter,
   DEFAULT_DIMENSION,
@@ -40,17 +40,11 @@ import {
 export function compileRules(raw: unknown): { rules: RuleSet } | { errors: Problem[] } {
   const problems = new Problems();
   const parsed = rulesSchema.safeParse(raw);
-  if (!parsed.success) for (const issue of parsed.error.issues) addIssue(issue, problems);
+  const shape = parsed.success ? [] : problemsOf(parsed.error.issues);
+  for (const { pointer, detail } of shape) problems.add(pointer, detail);
   // The second half looks at every part that has the right shape, so that one call reports both kinds of mistake.
   const rules = new Assembly(isObject(raw) ? raw : {}, problems).build();
   return problems.list.length > 0 ? { errors: problems.list } : { rules };
-}
-
-function addIssue(issue: z.core.$ZodIssue, problems: Problems): void {
-  const at = `#${issue.path.map((step) => `/${escapePointer(String(step))}`).join("")}`;
-  if (issue.code === "unrecognized_keys") {
-    for (const key of issue.keys) problems.add(`${at}/${escapePointer(key)}`, `unknown field "${key}": take it out`);
-  } else problems.add(at, issue.message);
 }
 
 type Raw = Record<string, unknown>;

@@ -7,7 +7,7 @@
  */
 import { DURATION_HINT, durationMs } from "./duration";
 import type { Json } from "./event";
-import type { Problems } from "./problems";
+import { escapePointer, type Problems } from "./problems";
 import { matches, PATTERN_MAX_STARS, type Pattern, pattern } from "./text";
 
 /** All values that a number takes over a stretch of time lie between `low` and `high`, both included. */
@@ -273,9 +273,4 @@ function compilePattern(raw: string, at: string, problems: Problems): Pattern {
   const compiled = pattern(raw);
   if (compiled.parts.length - 1 > PATTERN_MAX_STARS) problems.add(at, `has more than ${PATTERN_MAX_STARS} stars`);
   return compiled;
-}
-
-/** One step of a JSON pointer in its URI fragment form (RFC 6901 §3 and §6). */
-export function escapePointer(name: string): string {
-  return encodeURI(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 }

@@ -53,6 +53,11 @@ function isClean(text: string): boolean {
   return text.isWellFormed();
 }
 
+/** Whether a text may be an id. */
+export function isId(text: string | undefined): text is string {
+  return text !== undefined && text.length >= 1 && text.length <= ID_MAX_CHARS && isClean(text);
+}
+
 const id = z
   .union([z.string(), z.number().transform(String)], "must be a text")
   .refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`)
@@ -61,12 +66,31 @@ const object = z.custom<JsonObject>(
   (value) => value !== null && typeof value === "object" && !Array.isArray(value),
   "must be an object",
 );
-const time = z.union([z.string(), z.number()], "must be an ISO 8601 time").transform((value, context) => {
-  const ms = typeof value === "number" ? value : Date.parse(value);
-  if (Number.isFinite(ms) && Number.isFinite(new Date(ms).getTime())) return Math.floor(ms);
-  context.addIssue({ code: "custom", message: 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"' });
+/** Below it a number of milliseconds is before 1973: somebody sent seconds. */
+const EPOCH_MS_MIN = 100_000_000_000;
+const TIME_HINT = 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z", or milliseconds since 1970';
+const isoTime = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
+
+/** ISO 8601 with or without zone (then UTC) and colon in it, or epoch milliseconds; becomes whole milliseconds. */
+const time = z.union([z.string(), z.number()], TIME_HINT).transform((value, context) => {
+  const ms = typeof value === "number" ? epochMs(value) : isoMs(value);
+  if (Number.isFinite(new Date(ms).getTime())) return Math.floor(ms);
+  context.addIssue({ code: "custom", message: TIME_HINT });
   return z.NEVER;
 });
+
+function epochMs(value: number): number {
+  return Math.abs(value) < EPOCH_MS_MIN ? Number.NaN : value;
+}
+
+function isoMs(text: string): number {
+  const withColon = text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2");
+  const isZoned = /(Z|[+-]\d{2}:\d{2})$/.test(withColon) || !withColon.includes("T");
+  return isoTime.safeParse(withColon).success ? Date.parse(isZoned ? withColon : `${withColon}Z`) : Number.NaN;
+}
+
+const named = (hint: string) =>
+  z.string(hint).min(1, "must not be empty").max(NAME_MAX_CHARS, `must have at most ${NAME_MAX_CHARS} characters`);
 
 const messageSchema = z.object({
   type: z.enum(TYPES, `must be one of ${TYPES.join(", ")}`),
@@ -74,8 +98,8 @@ const messageSchema = z.object({
   anonymousId: id.nullish(),
   userId: id.nullish(),
   previousId: id.nullish(),
-  event: z.string("must be the event's name").min(1).max(NAME_MAX_CHARS).nullish(),
-  name: z.string().max(NAME_MAX_CHARS).nullish(),
+  event: named("must be the event's name").nullish(),
+  name: named("must be a text").nullish(),
   groupId: id.nullish(),
   timestamp: time.nullish(),
   originalTimestamp: time.nullish(),

@@ -2,6 +2,7 @@
 import type { LoggedEvent } from "../core/event";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
+import { StaleRead } from "./refusal";
 
 /** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
 export interface Entry extends LoggedEvent {
@@ -133,25 +134,30 @@ export async function readLog(db: D1Database, lead: Lead): Promise<Entry[]> {
   return (await readLogs(db, [lead]))[0] ?? [];
 }
 
-/** The logs of several leads, in their order. One round trip. */
+/**
+ * The logs of several leads of one site, in their order. One round trip. Throws `StaleRead` where a lead was written
+ * since its row was read: a merge may have written its log anew, and half of each would be neither.
+ */
 export async function readLogs(db: D1Database, leads: readonly Lead[]): Promise<Entry[][]> {
-  const stored = leads.filter(({ logged }) => logged > 0).map(({ id }) => id);
-  const rows = stored.length === 0 ? [] : await readLogRows(db, stored);
-  return leads.map((lead) => [
-    ...rows
-      .filter((row) => row.lead_id === lead.id && row.first < lead.logged)
-      .flatMap((row) => JSON.parse(row.events)),
-    ...lead.tail,
-  ]);
+  const stored = leads.filter(({ logged }) => logged > 0);
+  const rows = stored[0] ? await readLogRows(db, stored[0].siteId, stored) : [];
+  return leads.map((lead) => {
+    const mine = rows.filter((row) => row.lead_id === lead.id);
+    if (lead.logged > 0 && mine[0]?.version !== lead.version) throw new StaleRead(lead.id);
+    // What was moved there since is still in the tail at hand.
+    const before = mine.filter((row) => row.first < lead.logged);
+    return [...before.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail];
+  });
 }
 
-async function readLogRows(db: D1Database, ids: string[]) {
+async function readLogRows(db: D1Database, siteId: string, leads: readonly Lead[]) {
   const { results } = await db
     .prepare(
-      `SELECT lead_id, first, events FROM log WHERE lead_id IN (SELECT value FROM json_each(?1)) ORDER BY lead_id, first`,
+      `SELECT g.lead_id, g.first, g.events, l.version FROM log g JOIN leads l ON l.site_id = ?1 AND l.id = g.lead_id
+       WHERE g.lead_id IN (SELECT value FROM json_each(?2)) ORDER BY g.lead_id, g.first`,
     )
-    .bind(JSON.stringify(ids))
-    .all<{ lead_id: string; first: number; events: string }>();
+    .bind(siteId, JSON.stringify(leads.map(({ id }) => id)))
+    .all<{ lead_id: string; first: number; events: string; version: number }>();
   return results;
 }
 

@@ -1,5 +1,26 @@
 /** Why D1 refused something, told from the text of its error: there is nothing else to tell it by. */
 
+/** What was read of a lead does not belong together: it was written in between. Reading it again mends it. */
+export class StaleRead extends Error {
+  constructor(leadId: string) {
+    super(`lead ${leadId} was written while it was read`);
+  }
+}
+
+/** Most times that something is read again because of that. */
+const READS_MAX = 8;
+
+/** Does work that reads leads, and does it again where they were written meanwhile. */
+export async function readingAgain<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StaleRead) || tries === READS_MAX) throw error;
+    }
+  }
+}
+
 /** Why a write was refused, where trying again can help. */
 export type Refusal = "duplicate" | "conflict" | "transient";
 
@@ -18,6 +39,7 @@ const TRANSIENT = [
 
 /** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */
 export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof StaleRead) return "conflict";
   const text = error instanceof Error ? error.message : String(error);
   if (text.includes("messages.id")) return "duplicate";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";

@@ -73,9 +73,10 @@ export async function requireSender(deps: Deps, adminKey: string, request: Reque
     (one): one is string => typeof one === "string" && one !== "",
   );
   if (key === undefined) {
+    if (trusted) throw new Failure("invalid_request", "Name the site: writeKey in the body, or ?site=.");
     throw new Failure(
-      trusted ? "invalid_request" : "unauthorized",
-      "Name the site by its write key: as HTTP Basic user name, or as writeKey in the body.",
+      "unauthorized",
+      "Name the site by its write key: as HTTP Basic user name, as writeKey in the body or as ?writeKey=.",
     );
   }
   const site = await deps.sites.find(key);

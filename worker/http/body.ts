@@ -15,8 +15,10 @@ export async function readJson(request: Request): Promise<unknown> {
   const bytes = isGzip(sent) ? await inflate(sent) : sent;
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
-  } catch {
-    throw new Failure("invalid_json", "The body must be one JSON document in UTF-8, plain or gzip.");
+  } catch (error) {
+    // The parser's words name the place: "… in JSON at position 41 (line 3 column 7)".
+    const place = error instanceof SyntaxError ? ` ${error.message}.` : "";
+    throw new Failure("invalid_json", `The body must be one JSON document in UTF-8, plain or gzip.${place}`);
   }
 }
 

@@ -27,6 +27,10 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
     means: "There is no such address, site, lead or version of the rules.",
     mend: "Look at the address, and at ?site= where there is more than one site. A visitor has no lead before the first event.",
   },
+  wrong_method: {
+    means: "There is something at this path, but not for this method.",
+    mend: "Use one of the methods that the Allow header names.",
+  },
   conflict: {
     means: "What is to be made exists already, such as a site with this write key.",
     mend: "Choose another name, or use the one that exists.",

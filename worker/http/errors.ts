@@ -13,6 +13,7 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
   unauthorized: { status: 401, title: "The key is missing or wrong" },
   forbidden: { status: 403, title: "Not allowed" },
   not_found: { status: 404, title: "Not found" },
+  wrong_method: { status: 405, title: "The path does not take this method" },
   conflict: { status: 409, title: "It exists already" },
   stale: { status: 412, title: "It has changed since you read it" },
   too_large: { status: 413, title: "The request is too large" },
@@ -28,7 +29,7 @@ const RETRY_AFTER_S = 2;
 export function problem(thrown: unknown, c: Context): Response {
   // Of a database error only the cause is looked at: the message of a query holds its parameters.
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
-  const error = refusalOf(cause) === "transient" ? new Failure("busy", "The database is busy. Try again.") : thrown;
+  const error = refusalOf(cause) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
     console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";

@@ -1,6 +1,6 @@
 /** Reading parameters and bodies of the marketers' API: checked by a schema, refused with what would be right. */
 import * as z from "zod";
-import { escapePointer } from "../core/condition";
+import { problemsOf } from "../core/problems";
 import { Failure } from "../failure";
 
 /** Longest page of a list. */
@@ -22,19 +22,15 @@ export const number = z
   .transform(Number);
 
 /** A time, in ms. */
-export const instant = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"' })
+export const instant = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"')
   .transform((text) => Date.parse(text));
 
 /** The value, if the schema takes it; throws `invalid_request` with everything wrong. */
 export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => {
-    const at = `#${issue.path.map((step) => `/${escapePointer(String(step))}`).join("")}`;
-    if (issue.code !== "unrecognized_keys") return [{ pointer: at, detail: issue.message }];
-    return issue.keys.map((key) => ({ pointer: `${at}/${escapePointer(key)}`, detail: `unknown: "${key}"` }));
-  });
+  const errors = problemsOf(parsed.error.issues);
   const [first] = errors;
   throw new Failure(
     "invalid_request",

@@ -1,9 +1,11 @@
 /** Leads: one, many, and why. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import * as z from "zod";
 import type { RuleSet } from "../core/rules";
 import { SORTS, type Sort } from "../db/list";
+import { readingAgain } from "../db/refusal";
 import { Failure } from "../failure";
+import { rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { readJson } from "./body";
@@ -13,8 +15,10 @@ import { checked, decodeCursor, encodeCursor, flag, instant, limit, number, quer
 export function leadRoutes(api: Api): Hono {
   const { deps } = api;
   const app = new Hono();
+  const get = (path: string, work: (c: Context) => Promise<object>) =>
+    app.get(path, async (c) => c.json(await readingAgain(() => work(c))));
 
-  app.get("/leads", async (c) => {
+  get("/leads", async (c) => {
     const site = await siteOf(api, c, "read");
     const query = checked(listQuery, queryOf(c.req.raw));
     const { temperature, stage, sort, limit, cursor, ...filter } = query;
@@ -22,43 +26,47 @@ export function leadRoutes(api: Api): Hono {
     if (filter.dimension !== undefined) checkedDimension(site.rules, filter.dimension);
     const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
     const { data, next } = await pageOfLeads(deps, site, { ...filter, levels }, paging);
-    return c.json({ data, nextCursor: next && encodeCursor(next) });
+    return { data, nextCursor: next && encodeCursor(next) };
   });
 
-  app.get("/leads/:id", async (c) => {
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
-    return c.json(showLead(site, lead, supposedInstant(c, deps, lead.state.clock)));
+  get("/leads/:id", async (c) => {
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
+    return showLead(site, lead, supposedInstant(c, deps, lead.state.clock));
   });
 
   app.patch("/leads/:id", async (c) => {
-    const found = await openLead(deps, await siteOf(api, c, "write"), c.req.param("id"));
+    const site = await siteOf(api, c, "write");
+    const found = await readingAgain(() => openLead(deps, site, idOf(c)));
     await patchLead(deps, found, checked(patchBody, await readJson(c.req.raw)));
-    const { site, lead } = await openLead(deps, found.site, found.lead.id);
-    return c.json(showLead(site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
+    const { lead } = await readingAgain(() => openLead(deps, found.site, found.lead.id));
+    return c.json(showLead(found.site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
   });
 
-  app.get("/leads/:id/explanation", async (c) => {
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
-    return c.json(showExplanation(site, lead.state, supposedInstant(c, deps, lead.state.clock)));
+  get("/leads/:id/explanation", async (c) => {
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
+    return showExplanation(site, lead.state, supposedInstant(c, deps, lead.state.clock));
   });
 
-  app.get("/leads/:id/events", async (c) => {
+  get("/leads/:id/events", async (c) => {
     const query = checked(pageQuery, queryOf(c.req.raw));
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
     const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
     const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
-    return c.json({ data, nextCursor: next === null ? null : encodeCursor({ before: next }) });
+    return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
   });
 
-  app.get("/leads/:id/history", async (c) => {
+  get("/leads/:id/history", async (c) => {
     const query = checked(pageQuery, queryOf(c.req.raw));
-    const found = await openLead(deps, await siteOf(api, c, "read"), c.req.param("id"));
+    const found = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
     const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
     const { data, next, points } = await leadHistory(deps, found, query.limit, before);
-    return c.json({ data, nextCursor: next && encodeCursor(next), points });
+    const shown = <T extends { score: number }>(one: T) => ({ ...one, score: rounded(one.score) });
+    return { data: data.map(shown), nextCursor: next && encodeCursor(next), points: points.map(shown) };
   });
   return app;
 }
+
+const idOf = (c: Context) => c.req.param("id") ?? "";
 
 const patchBody = z
   .strictObject({

@@ -4,7 +4,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
 import type { EventType, JsonObject } from "../core/event";
-import { clientTime, type Received, receive } from "../core/message";
+import { clientTime, isId, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { ingest } from "../ingest";
@@ -20,7 +20,13 @@ export const COOKIE = "kelvin";
 /** How long a browser may remember a preflight's answer, seconds; browsers cap it at two hours. */
 const PREFLIGHT_MAX_AGE_S = 7_200;
 
-const TYPES: readonly EventType[] = ["track", "page", "screen", "identify", "group", "alias"];
+/** Paths of a single message, by type: the HTTP API's, and the short ones that Segment's script in the browser uses. */
+const PATHS: readonly [path: string, type: EventType][] = (
+  ["track", "page", "screen", "identify", "group", "alias"] as const
+).flatMap((type) => [
+  [type, type],
+  [type.slice(0, 1), type],
+]);
 
 /** The smallest transparent GIF there is. */
 const GIF = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (c) => c.charCodeAt(0));
@@ -36,14 +42,14 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
     allowMethods: ["GET", "POST"],
     maxAge: PREFLIGHT_MAX_AGE_S,
   });
-  for (const path of ["batch", ...TYPES, "pixel.gif", "me"]) app.use(`/${path}`, open);
+  for (const path of ["batch", ...PATHS.map(([path]) => path), "pixel.gif", "me"]) app.use(`/${path}`, open);
   app.post("/batch", async (c) => {
     const body = await readObject(c.req.raw);
     if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
     return await accept(c, deps, adminKey, body, body.batch);
   });
-  for (const type of TYPES) {
-    app.post(`/${type}`, async (c) => {
+  for (const [path, type] of PATHS) {
+    app.post(`/${path}`, async (c) => {
       const body = await readObject(c.req.raw);
       return await accept(c, deps, adminKey, body, [{ ...body, type }]);
     });
@@ -61,7 +67,7 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
     const sender = await requireSender(deps, adminKey, c.req.raw, undefined);
     c.header("Cache-Control", "no-store");
     if (optedOut(c, sender)) return c.json(OPTED_OUT);
-    const visitor = c.req.query("anonymousId") ?? getCookie(c, COOKIE);
+    const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
     if (!visitor) throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId=.");
     return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
   });
@@ -102,7 +108,7 @@ function readBatch(
     newId: deps.newId,
     ...(typeof country === "string" ? { country } : {}),
   };
-  const kept = body.visitor === "new" ? getCookie(c, COOKIE) : undefined;
+  const kept = body.visitor === "new" ? keptVisitor(c) : undefined;
   const events: Received[] = [];
   const rejected: Rejection[] = [];
   for (const [index, message] of batch.entries()) {
@@ -140,10 +146,24 @@ function reply(c: Context, events: Received[], answer: Answer | null, rejected: 
   return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
 }
 
-/** Keeps the visitor's id in a cookie, where a browser would send it back: on the site's own host or beside it. */
-function rememberVisitor(c: Context, visitor: string, events: Received[]): void {
+/** The id in the visitor's cookie. One that is none, whoever wrote it, is as good as no cookie. */
+function keptVisitor(c: Context): string | undefined {
+  const kept = getCookie(c, COOKIE);
+  return isId(kept) ? kept : undefined;
+}
+
+/** Whether the page is on our own host or beside it, so that its browser sends a Lax cookie back. */
+function isOfSite(c: Context): boolean {
   const from = c.req.header("Sec-Fetch-Site");
-  if (from !== "same-origin" && from !== "same-site") return;
+  if (from !== undefined) return from === "same-origin" || from === "same-site";
+  // Not told on plain http, nor by older browsers.
+  const origin = c.req.header("Origin");
+  return origin !== undefined && URL.canParse(origin) && new URL(origin).hostname === new URL(c.req.url).hostname;
+}
+
+/** Keeps the visitor's id in a cookie, where a browser would send it back. */
+function rememberVisitor(c: Context, visitor: string, events: Received[]): void {
+  if (!isOfSite(c)) return;
   // Renewed with every page view, so that it only ends when the visits do.
   if (getCookie(c, COOKIE) === visitor && !events.some(({ event }) => event.type === "page")) return;
   setCookie(c, COOKIE, visitor, {
@@ -159,7 +179,7 @@ async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
   const query = c.req.query();
   const sender = await requireSender(deps, adminKey, c.req.raw, query.writeKey);
   if (optedOut(c, sender)) return;
-  const { event: name, path, writeKey: _, anonymousId = getCookie(c, COOKIE), messageId, ...properties } = query;
+  const { event: name, path, writeKey: _, anonymousId = keptVisitor(c), messageId, ...properties } = query;
   const message = {
     type: name === "page" ? "page" : "track",
     ...(name === "page" ? {} : { event: name }),

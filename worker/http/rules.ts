@@ -76,12 +76,14 @@ export function rulesRoutes(api: Api): Hono {
 
   app.post("/rules/check", async (c) => {
     const site = await siteOf(api, c, "read");
-    return c.json({ valid: true, findings: await checkRules(deps, site, await readJson(c.req.raw)) });
+    const document = await readJson(c.req.raw);
+    return c.json({ valid: true, findings: await checkRules(deps, site, document) });
   });
 
   app.post("/rules/preview", async (c) => {
     const site = await siteOf(api, c, "read");
-    return c.json(await previewRules(deps, site, await readJson(c.req.raw)));
+    const document = await readJson(c.req.raw);
+    return c.json(await previewRules(deps, site, document));
   });
   return app;
 }

@@ -45,7 +45,10 @@ const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).o
 });
 const siteFields = {
   name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
-  origins: z.array(origin, "must be an array of origins").max(100, "must be at most 100 origins"),
+  origins: z
+    .array(origin, "must be an array of origins")
+    .max(100, "must be at most 100 origins")
+    .transform((origins) => [...new Set(origins)]),
   respectGpc: z.boolean("must be true or false").optional(),
 };
 const newSite = z.strictObject({

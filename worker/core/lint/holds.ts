@@ -1,6 +1,6 @@
 /** Conditions that contradict themselves. */
 import type { Condition, Leaf } from "../condition";
-import { escapePointer } from "../condition";
+import { escapePointer } from "../problems";
 import type { RuleSet } from "../rules";
 import { at, conditionOf, countsWhole, type Finding, written } from "./finding";
 import { bounds, isRange, parts, samples } from "./values";

@@ -1,6 +1,7 @@
 /** Parts of a document that do nothing, and paths that nobody visited. */
-import { type Condition, escapePointer, type Leaf, leaves } from "../condition";
+import { type Condition, type Leaf, leaves } from "../condition";
 import type { Json } from "../event";
+import { escapePointer } from "../problems";
 import type { RuleSet } from "../rules";
 import { matches, pattern } from "../text";
 import { at, type Finding, listed } from "./finding";

@@ -1,5 +1,6 @@
 /** Levels that nobody, or everybody, stands on. */
-import { type Condition, escapePointer, type Field, leaves, Range } from "../condition";
+import { type Condition, type Field, leaves, Range } from "../condition";
+import { escapePointer } from "../problems";
 import type { Ladder, RuleSet } from "../rules";
 import { emptyState } from "../state";
 import { View } from "../view";

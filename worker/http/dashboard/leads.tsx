@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
 import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";
+import { readingAgain } from "../../db/refusal";
 import type { SiteRules } from "../../db/sites";
 import { Failure } from "../../failure";
 import type { Current } from "../../lead";
@@ -27,7 +28,7 @@ export function leadPages(app: Hono, api: Api): void {
     const levels = levelsOf(site, { temperature, stage });
     const after = decodeCursor(cursor, z.object({ value: z.number(), id: z.string() }));
     const paging = { sort, limit: LEADS_LIMIT, after };
-    const { data, next } = await pageOfLeads(deps, site, { ...filter, levels }, paging);
+    const { data, next } = await readingAgain(() => pageOfLeads(deps, site, { ...filter, levels }, paging));
     return await page(
       c,
       <LeadsPage
@@ -41,33 +42,36 @@ export function leadPages(app: Hono, api: Api): void {
     );
   });
 
-  app.get("/leads/:id", async (c) => {
-    const { frame, site } = await enter(api, c);
-    const found = await openLead(deps, site, c.req.param("id"));
-    const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
-    const shown = showLead(found.site, found.lead, at);
-    const { events, older, before } = await someEvents(c, api, found);
-    const history = await leadHistory(deps, found, CROSSINGS_LIMIT, null);
-    return await page(
-      c,
-      <LeadPage
-        frame={{ ...frame, now: at }}
-        ladders={laddersOf(found.site)}
-        lead={shown}
-        explanation={showExplanation(found.site, found.lead.state, at)}
-        next={shown.validUntil === null ? null : showLead(found.site, found.lead, Date.parse(shown.validUntil))}
-        curve={{
-          points: history.points,
-          cooling: cooling(found, at, shown.validUntil),
-          thresholds: thresholds(found.site),
-        }}
-        crossings={history.data}
-        events={events}
-        older={older}
-        before={before}
-      />,
-    );
-  });
+  app.get("/leads/:id", (c) => readingAgain(() => leadPage(c, api)));
+}
+
+async function leadPage(c: Context, api: Api) {
+  const { deps } = api;
+  const { frame, site } = await enter(api, c);
+  const found = await openLead(deps, site, c.req.param("id") ?? "");
+  const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
+  const shown = showLead(found.site, found.lead, at);
+  const { events, older, before } = await someEvents(c, api, found);
+  const history = await leadHistory(deps, found, CROSSINGS_LIMIT, null);
+  return await page(
+    c,
+    <LeadPage
+      frame={{ ...frame, now: at }}
+      ladders={laddersOf(found.site)}
+      lead={shown}
+      explanation={showExplanation(found.site, found.lead.state, at)}
+      next={shown.validUntil === null ? null : showLead(found.site, found.lead, Date.parse(shown.validUntil))}
+      curve={{
+        points: history.points,
+        cooling: cooling(found, at, shown.validUntil),
+        thresholds: thresholds(found.site),
+      }}
+      crossings={history.data}
+      events={events}
+      older={older}
+      before={before}
+    />,
+  );
 }
 
 const SORTS = ["-score", "score", "-lastSeen"] as const;
