@@ -161,3 +161,20 @@ test("a key with a space and a state that cannot be kept are told in one sentenc
     expect(stderr).toMatch(sentence);
   }
 });
+
+test("a second start keeps the origins that somebody added to the demo site, and adds its own", async () => {
+  const state = await temporaryFolder();
+  const first = await started({ state });
+  const sites = async ({ url, key }: Server, body?: object) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const change = body && { method: "PATCH", body: JSON.stringify(body) };
+    const answer = await fetch(`${url}/v1/sites${body ? "?site=demo" : ""}`, { headers, ...change });
+    return (await answer.json()) as { origins: string[]; data: { origins: string[] }[] };
+  };
+  const mine = "https://mine.example";
+  const before = (await sites(first)).data[0]?.origins ?? [];
+  await sites(first, { origins: [...before, mine] });
+  await first.stop();
+  const second = await started({ state });
+  expect((await sites(second)).data[0]?.origins).toEqual(expect.arrayContaining([mine, second.url]));
+});

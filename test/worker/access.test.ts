@@ -38,6 +38,7 @@ describe("sites", () => {
     { name: "A", origins: "https://a.example" },
     { name: "A", origins: ["https://a.example/"] },
     { name: "A", origins: ["*"] },
+    { name: "A", origins: ["https://*.a.example"] },
     { name: "A", origins: [], color: "red" },
     [],
     null,

@@ -40,8 +40,10 @@ export function siteRoutes(api: Api): Hono {
   return app;
 }
 
-const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
-  error: 'must be an origin as browsers send it, such as "https://www.example.com" (no path, no slash at the end)',
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
+const origin = z.string().refine(isOrigin, {
+  error:
+    'must be one origin as browsers send it, such as "https://www.example.com": no path, no slash at the end, no *',
 });
 const siteFields = {
   name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
