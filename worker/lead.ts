@@ -49,7 +49,6 @@ type Rules = SiteRules["rules"];
 
 /** Crossings that time has brought since the last one told, up to an instant; they are told by that. */
 export function pendingCrossings(rules: Rules, lead: Lead, until: number): Crossing[] {
-  if (lead.dueAt === null || lead.dueAt > until) return [];
   const teller = new Teller(rules, lead.state, lead.told, lead.rulesVersion);
   teller.tellTime(until);
   lead.told = teller.told;

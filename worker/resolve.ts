@@ -6,13 +6,13 @@ import type { LoggedEvent } from "./core/event";
 import { joinOf, KEYS_MAX, statedKeys, visitorKey } from "./core/identity";
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
-import { type Crossing, NOTHING_TOLD, play, replay, Teller } from "./core/play";
+import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
 import { emptyState } from "./core/state";
 import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current } from "./lead";
+import { type Current, current, pendingCrossings } from "./lead";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -146,7 +146,7 @@ class Resolution implements Resolved {
     );
     const { site, lead } = theirs;
     // What time has brought until now is history of its own, not the merge's doing.
-    theirs.crossings.push(...told(theirs, this.now));
+    theirs.crossings.push(...pendingCrossings(site.rules, lead, this.now));
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
     lead.state = replay(site.rules, theirs.log);
     const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
@@ -224,14 +224,6 @@ class Resolution implements Resolved {
     this.give(made, key);
     return made;
   }
-}
-
-/** Crossings that time has brought a lead up to an instant; they are told by that. */
-function told({ site, lead }: Draft, until: number): Crossing[] {
-  const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
-  teller.tellTime(until);
-  lead.told = teller.told;
-  return teller.crossings;
 }
 
 function draft(found: Current, before: LeadRow | null): Draft {

@@ -5,7 +5,7 @@ import { createApp } from "../../worker/app";
 import { replay } from "../../worker/core/play";
 import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
 import { compiled } from "../../worker/db/sites";
-import { createDeps } from "../../worker/deps";
+import { createDeps, type Deps } from "../../worker/deps";
 import { Api } from "../support/api";
 
 export const { DB } = env as unknown as { DB: D1Database };
@@ -18,14 +18,21 @@ export interface AppOptions {
   clock?: () => number;
 }
 
-/** An isolate of its own: nothing is shared with another but the database. */
-export function startApi({ db = DB, clock = Date.now }: AppOptions = {}): Api {
-  const newId = () => crypto.randomUUID().replaceAll("-", "");
-  const app = createApp(
-    createDeps(() => db, clock, newId),
-    { KELVIN_ADMIN_KEY: ADMIN_KEY },
+/** An isolate of its own, with what its background work needs: nothing is shared with another but the database. */
+export function startIsolate({ db = DB, clock = Date.now }: AppOptions = {}): { api: Api; deps: Deps } {
+  const deps = createDeps(
+    () => db,
+    clock,
+    () => crypto.randomUUID().replaceAll("-", ""),
   );
-  return new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY });
+  const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+  return { api, deps };
+}
+
+/** The API of an isolate of its own. */
+export function startApi(options: AppOptions = {}): Api {
+  return startIsolate(options).api;
 }
 
 /** How often the log and the tails hold each message. */

@@ -1,12 +1,10 @@
 /** The scores that lists go by: no older than a day, whatever happens or does not. */
 import { expect, test } from "vitest";
-import { createApp } from "../../worker/app";
 import { DAY_MS } from "../../worker/core/duration";
-import { createDeps } from "../../worker/deps";
 import { refresh } from "../../worker/refresh";
 import { sweep } from "../../worker/sweep";
-import { Api, type Lead, type List, page } from "../support/api";
-import { ADMIN_KEY, DB, expectTheLaw } from "./app";
+import { type Lead, type List, page } from "../support/api";
+import { expectTheLaw, startIsolate } from "./app";
 
 const START = Date.parse("2026-03-02T10:00:00Z");
 const RULES = {
@@ -20,13 +18,7 @@ const RULES = {
 
 test("a list is sorted by scores of the last day, and costs nothing where nothing fades", async () => {
   let now = START;
-  const deps = createDeps(
-    () => DB,
-    () => now,
-    () => crypto.randomUUID().replaceAll("-", ""),
-  );
-  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY });
-  const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+  const { api, deps } = startIsolate({ clock: () => now });
   const site = await api.createSite(RULES);
   await site.post([page("fading", "/fading")]);
   await site.post([page("staying", "/staying")]);

@@ -1,12 +1,10 @@
 /** What time alone changes, recorded by the sweep (contract §7 "Going cold"): each crossing once, at its own instant. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { createApp } from "../../worker/app";
-import { createDeps } from "../../worker/deps";
 import { sweep } from "../../worker/sweep";
-import { Api, type List, page, type Site, track } from "../support/api";
+import { type List, page, type Site, track } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { naive, type RulesDocument } from "../support/naive";
-import { ADMIN_KEY, DAY, DB, expectTheLaw, MINUTE } from "./app";
+import { DAY, DB, expectTheLaw, MINUTE, startIsolate } from "./app";
 
 const HOUR = 60 * MINUTE;
 const START = Date.parse("2026-03-02T10:00:00Z");
@@ -24,13 +22,7 @@ interface Item {
 
 /** An isolate whose sweep can be run; nothing is shared with another but the database. */
 function isolate(db: D1Database = DB) {
-  const deps = createDeps(
-    () => db,
-    () => now,
-    () => crypto.randomUUID().replaceAll("-", ""),
-  );
-  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY });
-  const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+  const { api, deps } = startIsolate({ db, clock: () => now });
   return { api, sweep: () => sweep(deps) };
 }
 const main = isolate();

@@ -3,14 +3,12 @@
  * that may die half-way. Nobody sees a score of mixed versions, and what publishing changed is told once.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { createApp } from "../../worker/app";
-import { createDeps } from "../../worker/deps";
 import { refoldAll } from "../../worker/refold";
 import { sweep } from "../../worker/sweep";
-import { Api, type Explanation, type Lead, type List, page, type Site, track } from "../support/api";
+import { type Api, type Explanation, type Lead, type List, page, type Site, track } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { naive, type RulesDocument } from "../support/naive";
-import { ADMIN_KEY, DAY, DB, expectTheLaw } from "./app";
+import { DAY, DB, expectTheLaw, startIsolate } from "./app";
 
 const START = Date.parse("2026-03-02T10:00:00Z");
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -26,13 +24,7 @@ interface Version {
 
 /** An isolate whose background work the test runs itself as well. */
 function isolate(db: D1Database = DB) {
-  const deps = createDeps(
-    () => db,
-    () => now,
-    () => crypto.randomUUID().replaceAll("-", ""),
-  );
-  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY });
-  const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
+  const { api, deps } = startIsolate({ db, clock: () => now });
   return { api, deps, refold: () => refoldAll(deps) };
 }
 const main = isolate();
