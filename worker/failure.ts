@@ -12,6 +12,8 @@ export type FailureCode =
   | "stale"
   | "too_large"
   | "invalid_rules"
+  | "rate_limited"
+  | "over_budget"
   | "busy";
 
 export class Failure extends Error {
@@ -20,6 +22,8 @@ export class Failure extends Error {
     /** For people: what is wrong and what would be right. */
     readonly detail: string,
     readonly errors?: Problem[],
+    /** When to try again at the earliest, seconds. */
+    readonly retryAfterS?: number,
   ) {
     super(detail);
   }

@@ -1,15 +1,28 @@
 /** Sites: made and changed. */
 
 import { FIRST_PRESET, PRESETS, type PresetName } from "./core/presets";
-import { insertSite, type Site, type SiteRules, updateSite } from "./db/sites";
+import { insertSite, type Site, type SiteRules, type SiteSettings, updateSite } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 
-export interface NewSite {
+/** Settings, those that were stated. */
+type Stated = { [Name in keyof SiteSettings]?: SiteSettings[Name] | undefined };
+
+/** What holds for a site where nothing else is stated. */
+const SETTINGS: Omit<SiteSettings, "name" | "origins"> = {
+  respectGpc: true,
+  jwksUrl: null,
+  jwksAudience: null,
+  /** What a day may cost: about 4 million rows, a few dollars. */
+  dailyEvents: 1_000_000,
+  /** 13 months. */
+  retentionDays: 396,
+};
+
+export interface NewSite extends Stated {
   name: string;
   origins: string[];
   writeKey?: string | undefined;
-  respectGpc?: boolean | undefined;
   /** The rules to start from; `b2b` where left out. */
   preset?: PresetName | undefined;
 }
@@ -17,14 +30,17 @@ export interface NewSite {
 /** Makes a site with rules to start from. The identity secret is shown only now. */
 export async function createSite(deps: Deps, wanted: NewSite): Promise<Site> {
   const site: Site = {
+    ...settled({ ...SETTINGS, name: wanted.name, origins: wanted.origins }, wanted),
     id: `site_${deps.newId()}`,
-    name: wanted.name,
     writeKey: wanted.writeKey ?? deps.newId(),
-    origins: wanted.origins,
-    identitySecret: `${deps.newId()}${deps.newId()}`,
-    respectGpc: wanted.respectGpc ?? true,
+    identitySecret: newSecret(deps),
+    identityPrevious: null,
+    identityPreviousUntil: null,
+    secret: newSecret(deps),
     rulesVersion: 1,
     createdAt: deps.clock(),
+    prunedTo: "",
+    prunedAt: 0,
   };
   if (await deps.sites.find(site.writeKey)) throw taken(site.writeKey);
   if (!(await insertSite(deps.db, site, JSON.stringify(PRESETS[wanted.preset ?? FIRST_PRESET]))))
@@ -35,14 +51,21 @@ export async function createSite(deps: Deps, wanted: NewSite): Promise<Site> {
 
 const taken = (key: string) => new Failure("conflict", `A site with the write key "${key}" exists already.`);
 
+/** 256 random bits, as text. */
+const newSecret = (deps: Deps) => `${deps.newId()}${deps.newId()}`;
+
+/** Settings as they were, with those stated in their place. */
+function settled(before: SiteSettings, stated: Stated): SiteSettings {
+  const { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = before;
+  const kept: SiteSettings = { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays };
+  const changes = Object.entries(stated).filter(([key, value]) => key in kept && value !== undefined);
+  return { ...kept, ...Object.fromEntries(changes) };
+}
+
 /** Changes a site and returns it as it now is. */
-export async function changeSite(
-  deps: Deps,
-  site: SiteRules,
-  wanted: { [K in "name" | "origins" | "respectGpc"]?: Site[K] | undefined },
-): Promise<Site> {
-  const { name = site.name, origins = site.origins, respectGpc = site.respectGpc } = wanted;
-  await updateSite(deps.db, site.id, { name, origins, respectGpc });
+export async function changeSite(deps: Deps, site: SiteRules, wanted: Stated): Promise<Site> {
+  const changes = settled(site, wanted);
+  await updateSite(deps.db, site.id, changes);
   deps.sites.forget();
-  return { ...site, name, origins, respectGpc };
+  return { ...site, ...changes };
 }

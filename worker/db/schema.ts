@@ -10,6 +10,15 @@ export const sites = sqliteTable("sites", {
   respectGpc: integer("respect_gpc", { mode: "boolean" }).notNull(),
   rulesVersion: integer("rules_version").notNull(),
   createdAt: integer("created_at").notNull(),
+  identityPrevious: text("identity_previous"),
+  identityPreviousUntil: integer("identity_previous_until"),
+  jwksUrl: text("jwks_url"),
+  jwksAudience: text("jwks_audience"),
+  secret: text("secret").notNull(),
+  dailyEvents: integer("daily_events"),
+  retentionDays: integer("retention_days"),
+  prunedTo: text("pruned_to").notNull(),
+  prunedAt: integer("pruned_at").notNull(),
 });
 
 export const ruleVersions = sqliteTable(
@@ -53,6 +62,7 @@ export const leads = sqliteTable(
     known: integer("known", { mode: "boolean" }).notNull(),
     disqualified: integer("disqualified", { mode: "boolean" }).notNull(),
     lastSeen: integer("last_seen").notNull(),
+    oldestAt: integer("oldest_at"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );
@@ -78,4 +88,25 @@ export const crossings = sqliteTable(
     crossing: text("crossing").notNull(),
   },
   (table) => [primaryKey({ columns: [table.leadId, table.at, table.n] })],
+);
+
+export const keys = sqliteTable("keys", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  hash: text("hash").notNull(),
+  scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+  createdAt: integer("created_at").notNull(),
+  lastUsedAt: integer("last_used_at"),
+});
+
+export const suppressions = sqliteTable(
+  "suppressions",
+  { siteId: text("site_id").notNull(), hash: text("hash").notNull(), at: integer("at").notNull() },
+  (table) => [primaryKey({ columns: [table.siteId, table.hash] })],
+);
+
+export const usage = sqliteTable(
+  "usage",
+  { siteId: text("site_id").notNull(), day: integer("day").notNull(), events: integer("events").notNull() },
+  (table) => [primaryKey({ columns: [table.siteId, table.day] })],
 );

@@ -6,16 +6,12 @@ import type { RuleSet } from "../core/rules";
 import { readVersion } from "./rules";
 import { ruleVersions, sites } from "./schema";
 
-export interface Site {
-  id: string;
-  name: string;
-  writeKey: string;
-  origins: string[];
-  identitySecret: string;
-  respectGpc: boolean;
-  rulesVersion: number;
-  createdAt: number;
-}
+export type Site = typeof sites.$inferSelect;
+/** What administrators decide of a site. */
+export type SiteSettings = Pick<
+  Site,
+  "name" | "origins" | "respectGpc" | "jwksUrl" | "jwksAudience" | "dailyEvents" | "retentionDays"
+>;
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
 export const SITE_MAX_AGE_MS = 30_000;
@@ -136,11 +132,7 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
   }
 }
 
-export async function updateSite(
-  db: D1Database,
-  id: string,
-  changes: Pick<Site, "name" | "origins" | "respectGpc">,
-): Promise<void> {
+export async function updateSite(db: D1Database, id: string, changes: SiteSettings): Promise<void> {
   await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
 }
 

@@ -48,6 +48,14 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
     means: "The document cannot be published; the rules in force are as they were.",
     mend: "errors lists everything that is wrong at once, each with a pointer to the place and what would be right.",
   },
+  rate_limited: {
+    means: "More requests a minute came from this address, or for this visitor, than are let through.",
+    mend: "Send the same again after the seconds in Retry-After. Servers that send for many visitors use a secret key, which is free of these limits, and batches.",
+  },
+  over_budget: {
+    means: "More events came under the site's write key today (UTC) than its dailyEvents lets through.",
+    mend: "Raise dailyEvents of the site with PATCH /v1/sites if the traffic is rightful. Retry-After says when the next day begins.",
+  },
   internal_error: {
     means: "A mistake in Kelvin. It has been logged.",
     mend: "Send the same again, with the same messageIds: what counted once is not counted twice. If it stays, look into the Worker's log.",

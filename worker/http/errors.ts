@@ -18,11 +18,13 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
   stale: { status: 412, title: "It has changed since you read it" },
   too_large: { status: 413, title: "The request is too large" },
   invalid_rules: { status: 422, title: "The rules are not valid" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  over_budget: { status: 429, title: "The site has had its events of the day" },
   internal_error: { status: 500, title: "Internal error" },
   busy: { status: 503, title: "Busy, try again" },
 };
 
-/** Seconds after which a client may try again when the database was busy. */
+/** Seconds after which a client may try again where nothing better is known. */
 const RETRY_AFTER_S = 2;
 
 /** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
@@ -37,7 +39,7 @@ export function problem(thrown: unknown, c: Context): Response {
   }
   const { status } = ERRORS[error.code];
   if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="kelvin"');
-  if (status === 503) c.header("Retry-After", String(RETRY_AFTER_S));
+  if (status === 503 || status === 429) c.header("Retry-After", String(error.retryAfterS ?? RETRY_AFTER_S));
   return document(c, error.code, error.detail, error.errors ? { errors: error.errors } : {});
 }
 

@@ -45,6 +45,12 @@ const origin = z.string().refine(isOrigin, {
   error:
     'must be one origin as browsers send it, such as "https://www.example.com": no path, no slash at the end, no *',
 });
+/** A whole number from 1; `null`: without bound. */
+function wholeNumber(max: number, what: string) {
+  const hint = `must be ${what}, a whole number from 1 to ${max}, or null`;
+  return z.int(hint).min(1, hint).max(max, hint).nullable().optional();
+}
+
 const siteFields = {
   name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
   origins: z
@@ -52,6 +58,14 @@ const siteFields = {
     .max(100, "must be at most 100 origins")
     .transform((origins) => [...new Set(origins)]),
   respectGpc: z.boolean("must be true or false").optional(),
+  jwksUrl: z
+    .url({ protocol: /^https?$/, error: "must be the address of a JSON Web Key Set, or null" })
+    .max(2_000, "must have at most 2000 characters")
+    .nullable()
+    .optional(),
+  jwksAudience: z.string("must be a text, or null").min(1, "must not be empty").max(500).nullable().optional(),
+  dailyEvents: wholeNumber(1_000_000_000, "the most events a day"),
+  retentionDays: wholeNumber(36_500, "for how many days events are kept whole"),
 };
 const newSite = z.strictObject({
   ...siteFields,
@@ -63,6 +77,8 @@ const newSite = z.strictObject({
 });
 const siteChanges = z.strictObject(siteFields).partial();
 
-function showSite({ id, name, writeKey, origins, respectGpc, rulesVersion, createdAt }: Site) {
-  return { id, name, writeKey, origins, respectGpc, rulesVersion, createdAt: new Date(createdAt).toISOString() };
+function showSite(site: Site) {
+  const { id, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = site;
+  const settings = { id, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays };
+  return { ...settings, rulesVersion: site.rulesVersion, createdAt: new Date(site.createdAt).toISOString() };
 }
