@@ -8,6 +8,7 @@ import { dashboardRoutes } from "./http/dashboard";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { leadRoutes } from "./http/leads";
+import { linkRoutes, mailRoutes } from "./http/links";
 import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
@@ -22,6 +23,8 @@ export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE"
   app.route("/v1", leadRoutes(api));
   app.route("/v1", rulesRoutes(api));
   app.route("/v1", siteRoutes(api));
+  app.route("/v1", linkRoutes(api));
+  app.route("/", mailRoutes(deps));
   app.route("/", schemaRoutes);
   app.route("/", docsRoutes);
   app.route("/dashboard", dashboardRoutes(api));

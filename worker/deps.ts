@@ -1,6 +1,8 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
+import type { JWTVerifyGetKey } from "jose";
 import { LeadCache } from "./db/cache";
 import { SiteStore } from "./db/sites";
+import { keySetAt } from "./jwks";
 import { Queues } from "./queues";
 
 export interface Deps {
@@ -14,6 +16,8 @@ export interface Deps {
   sites: SiteStore;
   leads: LeadCache;
   queues: Queues;
+  /** Public keys of an identity provider, by their address. */
+  keySetAt: (url: string) => JWTVerifyGetKey;
 }
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
@@ -28,6 +32,7 @@ export function createDeps(db: () => D1Database, clock: () => number, newId: () 
     sites: new SiteStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(),
+    keySetAt,
   };
 }
 
