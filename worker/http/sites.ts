@@ -11,17 +11,17 @@ import { type Api, siteOf } from "./context";
 import { checked, queryOf } from "./input";
 
 export function siteRoutes(api: Api): Hono {
-  const { deps, adminKey } = api;
+  const { deps } = api;
   const app = new Hono();
 
   app.get("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     checked(z.strictObject({}), queryOf(c.req.raw));
     return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
   });
 
   app.post("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     const site = await createSite(deps, checked(newSite, await readJson(c.req.raw)));
     return c.json({ ...showSite(site), identitySecret: site.identitySecret }, 201);
   });
@@ -32,7 +32,7 @@ export function siteRoutes(api: Api): Hono {
   });
 
   app.patch("/sites/:id", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     const site = await deps.sites.find(c.req.param("id"));
     if (!site) throw new Failure("not_found", `There is no site "${c.req.param("id")}".`);
     return c.json(showSite(await changeSite(deps, site, checked(siteChanges, await readJson(c.req.raw)))));
