@@ -19,7 +19,7 @@ const KEY_SET_MAX_AGE_MS = 600_000;
 /** Shortest time between two fetches because a token names a key that the set has not, ms: anybody can name one. */
 const UNKNOWN_KEY_PAUSE_MS = 30_000;
 /** How long a set is not asked for again after it could not be had, ms: anybody can make us ask. */
-const FAILED_PAUSE_MS = 5_000;
+export const FAILED_PAUSE_MS = 5_000;
 
 /** A key set cannot be fetched, or is none. That says nothing of the token. */
 export class KeySetUnavailable extends Error {}

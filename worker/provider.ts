@@ -4,7 +4,7 @@ import { SCOPES, type Scope } from "./db/keys";
 import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
-import { ASYMMETRIC_ALGORITHMS, KeySetUnavailable } from "./jwks";
+import { ASYMMETRIC_ALGORITHMS, FAILED_PAUSE_MS, KeySetUnavailable } from "./jwks";
 
 export interface Provider {
   jwksUrl: string;
@@ -41,7 +41,8 @@ export async function tokenScopes(deps: Deps, provider: Provider | null, token: 
   } catch (error) {
     if (error instanceof KeySetUnavailable) {
       console.error(JSON.stringify({ level: "error", work: "identity provider", error: error.message }));
-      throw new Failure("busy", "The keys of the identity provider cannot be fetched at the moment. Try again.");
+      const detail = "The keys of the identity provider cannot be fetched at the moment. Try again.";
+      throw new Failure("busy", detail, undefined, FAILED_PAUSE_MS / 1_000);
     }
     // The library's words name the claim, and hold nothing of the keys.
     const why = error instanceof errors.JOSEError ? `: ${error.message}` : "";
