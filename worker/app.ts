@@ -9,6 +9,7 @@ import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
 import { leadRoutes } from "./http/leads";
+import { linkRoutes, mailRoutes } from "./http/links";
 import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
@@ -25,6 +26,8 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", rulesRoutes(api));
   app.route("/v1", siteRoutes(api));
   app.route("/v1", keyRoutes(api));
+  app.route("/v1", linkRoutes(api));
+  app.route("/", mailRoutes(deps));
   app.route("/", schemaRoutes);
   app.route("/", docsRoutes);
   app.route("/dashboard", dashboardRoutes(api));

@@ -1,5 +1,6 @@
 /** Brings one lead up to the present and writes it: under the rules in force, all that time has changed told. */
-import { findLeads, LEAD_KEY, type LeadRow } from "./db/leads";
+import { LEAD_KEY } from "./core/identity";
+import { findLeads, type LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import { writeLeads } from "./db/write";
 import type { Deps } from "./deps";

@@ -134,10 +134,13 @@ const CALLS: [scope: Scope, method: string, path: string, body: () => unknown, s
   ["read", "POST", "/v1/rules/check?site=@", () => PLAIN_RULES, 200],
   ["write", "PUT", "/v1/rules?site=@", () => PLAIN_RULES, 200],
   ["write", "PATCH", "/v1/leads/visitor:known?site=@", () => ({ status: "open" }), 200],
+  ["write", "POST", "/v1/leads/visitor:known/split?site=@", () => ({ visitor: "nobody" }), 404],
+  ["write", "POST", "/v1/links?site=@", () => ({ email: "a@b.example", url: "https://shop.example/" }), 200],
   ["write", "POST", "/v1/batch?site=@", () => ({ batch: [page("known")] }), 200],
   ["admin", "GET", "/v1/sites", () => undefined, 200],
   ["admin", "POST", "/v1/sites", () => ({ name: "New", origins: [] }), 201],
   ["admin", "PATCH", "/v1/sites?site=@", () => ({ name: "Test" }), 200],
+  ["admin", "POST", "/v1/sites/@/identity-secret", () => undefined, 200],
   ["admin", "GET", "/v1/keys", () => undefined, 200],
   ["admin", "POST", "/v1/keys", () => ({ name: "New", scopes: ["read"] }), 201],
 ];

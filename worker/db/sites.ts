@@ -136,6 +136,21 @@ export async function updateSite(db: D1Database, id: string, changes: SiteSettin
   await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
 }
 
+/** Puts a new identity secret in the place of `before`; `false` where that is no longer the one in force. */
+export async function replaceIdentitySecret(
+  db: D1Database,
+  id: string,
+  before: string,
+  after: { identitySecret: string; identityPreviousUntil: number },
+): Promise<boolean> {
+  const { meta } = await drizzle(db)
+    .update(sites)
+    .set({ ...after, identityPrevious: before })
+    .where(and(eq(sites.id, id), eq(sites.identitySecret, before)))
+    .run();
+  return meta.changes === 1;
+}
+
 /** Whether the database answers. */
 export async function ping(db: D1Database): Promise<boolean> {
   return await db

@@ -8,10 +8,13 @@ import { clientTime, isId, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { ingest } from "../ingest";
+import { redeem } from "../links";
+import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
 import type { Api } from "./context";
+import { gif } from "./gif";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -28,9 +31,6 @@ const PATHS: readonly [path: string, type: EventType][] = (
   [type, type],
   [type.slice(0, 1), type],
 ]);
-
-/** The smallest transparent GIF there is. */
-const GIF = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (c) => c.charCodeAt(0));
 
 const OPTED_OUT: WireReply = { success: true, temperature: "cold", optedOut: true };
 
@@ -63,7 +63,7 @@ export function publicRoutes(api: Api): Hono {
         if (!(error instanceof Failure))
           console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
       });
-    return c.body(GIF, 200, { "Content-Type": "image/gif", "Cache-Control": "no-store, max-age=0" });
+    return gif(c);
   });
   app.get("/me", async (c) => {
     const sender = await requireSender(api, c, undefined);
@@ -88,8 +88,14 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const answer = events.length > 0 ? await ingest(deps, sender.site, events) : null;
-  return c.json(reply(c, events, answer, rejected));
+  const { events: proved, notes } = await prove(deps, sender.site, events);
+  const { answer, refused } = await ingest(deps, sender.site, await redeem(deps, sender.site, proved));
+  for (const { messageId, ...why } of refused) {
+    const index = events.find(({ event }) => event.messageId === messageId)?.index ?? 0;
+    rejected.push({ messageId, index, ...why });
+  }
+  rejected.sort((a, b) => a.index - b.index);
+  return c.json({ ...reply(c, events, answer, rejected), ...(notes.length > 0 ? { notes } : {}) });
 }
 
 type JsonBody = Record<string, unknown>;
@@ -194,6 +200,6 @@ async function pixel(c: Context, api: Api): Promise<void> {
   const { events } = readBatch(c, deps, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await ingest(deps, sender.site, events);
+  await ingest(deps, sender.site, await redeem(deps, sender.site, events));
   rememberVisitor(c, visitor, events);
 }
