@@ -14,12 +14,12 @@ import { isEmail, type Proof, proven } from "./core/identity";
 import { isId, type Received } from "./core/message";
 import type { Site } from "./db/sites";
 import type { Deps } from "./deps";
+import { ASYMMETRIC_ALGORITHMS } from "./jwks";
 
 /** Longest life of a token, seconds. */
 export const TOKEN_MAX_AGE_S = 86_400;
 /** How far the clocks of signer and Worker may differ, seconds. */
 export const TOKEN_TOLERANCE_S = 60;
-const PROVIDER_ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
 interface Flaw {
   code: "token_expired" | "token_invalid" | "token_mismatch" | "token_unchecked";
@@ -68,10 +68,10 @@ async function verified(deps: Deps, site: Site, token: string): Promise<JWTPaylo
     currentDate: new Date(now),
     requiredClaims: ["exp"],
   };
-  if (site.jwksUrl !== null && PROVIDER_ALGORITHMS.includes(algorithmOf(token))) {
+  if (site.jwksUrl !== null && ASYMMETRIC_ALGORITHMS.includes(algorithmOf(token))) {
     const audience = site.jwksAudience === null ? {} : { audience: site.jwksAudience };
     const keys = deps.keySetAt(site.jwksUrl);
-    return (await jwtVerify(token, keys, { ...rules, ...audience, algorithms: PROVIDER_ALGORITHMS })).payload;
+    return (await jwtVerify(token, keys, { ...rules, ...audience, algorithms: ASYMMETRIC_ALGORITHMS })).payload;
   }
   const holds = async (secret: string) =>
     (await jwtVerify(token, new TextEncoder().encode(secret), { ...rules, algorithms: ["HS256"] })).payload;

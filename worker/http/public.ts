@@ -13,6 +13,7 @@ import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
+import type { Api } from "./context";
 import { gif } from "./gif";
 
 /** Most messages in a body sent with a secret key. */
@@ -33,7 +34,8 @@ const PATHS: readonly [path: string, type: EventType][] = (
 
 const OPTED_OUT: WireReply = { success: true, temperature: "cold", optedOut: true };
 
-export function publicRoutes(deps: Deps, adminKey: string): Hono {
+export function publicRoutes(api: Api): Hono {
+  const { deps } = api;
   const app = new Hono();
   // Any origin may ask; whether its events count is decided by the write key's site. Cookies go along, so never "*".
   const open = cors({
@@ -46,25 +48,25 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
   app.post("/batch", async (c) => {
     const body = await readObject(c.req.raw);
     if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
-    return await accept(c, deps, adminKey, body, body.batch);
+    return await accept(c, api, body, body.batch);
   });
   for (const [path, type] of PATHS) {
     app.post(`/${path}`, async (c) => {
       const body = await readObject(c.req.raw);
-      return await accept(c, deps, adminKey, body, [{ ...body, type }]);
+      return await accept(c, api, body, [{ ...body, type }]);
     });
   }
   app.get("/pixel.gif", async (c) => {
     // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
     if (c.req.method === "GET")
-      await pixel(c, deps, adminKey).catch((error) => {
+      await pixel(c, api).catch((error) => {
         if (!(error instanceof Failure))
           console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
       });
     return gif(c);
   });
   app.get("/me", async (c) => {
-    const sender = await requireSender(deps, adminKey, c.req.raw, undefined);
+    const sender = await requireSender(api, c, undefined);
     c.header("Cache-Control", "no-store");
     if (optedOut(c, sender)) return c.json(OPTED_OUT);
     const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
@@ -78,8 +80,9 @@ function optedOut(c: Context, { site, trusted }: Sender): boolean {
   return !trusted && site.respectGpc && c.req.header("Sec-GPC") === "1";
 }
 
-async function accept(c: Context, deps: Deps, adminKey: string, body: JsonBody, batch: unknown[]): Promise<Response> {
-  const sender = await requireSender(deps, adminKey, c.req.raw, body.writeKey);
+async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
+  const { deps } = api;
+  const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
@@ -181,9 +184,10 @@ function rememberVisitor(c: Context, visitor: string, events: Received[]): void 
   });
 }
 
-async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
+async function pixel(c: Context, api: Api): Promise<void> {
+  const { deps } = api;
   const query = c.req.query();
-  const sender = await requireSender(deps, adminKey, c.req.raw, query.writeKey);
+  const sender = await requireSender(api, c, query.writeKey);
   if (optedOut(c, sender)) return;
   const { event: name, path, writeKey: _, anonymousId = keptVisitor(c), messageId, ...properties } = query;
   const message = {

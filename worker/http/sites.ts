@@ -12,17 +12,17 @@ import { type Api, siteOf } from "./context";
 import { checked, queryOf } from "./input";
 
 export function siteRoutes(api: Api): Hono {
-  const { deps, adminKey } = api;
+  const { deps } = api;
   const app = new Hono();
 
   app.get("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     checked(z.strictObject({}), queryOf(c.req.raw));
     return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
   });
 
   app.post("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     const site = await createSite(deps, checked(newSite, await readJson(c.req.raw)));
     return c.json({ ...showSite(site), identitySecret: site.identitySecret }, 201);
   });
@@ -33,7 +33,7 @@ export function siteRoutes(api: Api): Hono {
   });
 
   const named = async (c: Context) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     const site = await deps.sites.read(c.req.param("id") ?? "");
     if (!site) throw new Failure("not_found", `There is no site "${c.req.param("id")}".`);
     return site;
