@@ -7,6 +7,7 @@ import { joinOf, KEYS_MAX, statedKeys, visitorKey } from "./core/identity";
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
 import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
+import { oldestWith } from "./core/prune";
 import { emptyState } from "./core/state";
 import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
@@ -149,6 +150,7 @@ class Resolution implements Resolved {
     theirs.crossings.push(...pendingCrossings(site.rules, lead, this.now));
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
     lead.state = replay(site.rules, theirs.log);
+    lead.oldestAt = theirs.log.reduce<number | null>(oldestWith, null);
     const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
     const at = Math.max(this.now, lead.state.clock ?? this.now, lead.told.at ?? this.now);
     teller.tell(levelsNow(site.rules, lead.state, at), at, "merge");
@@ -197,6 +199,7 @@ class Resolution implements Resolved {
     const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
     lead.told = played.told;
     lead.tail.push(entry);
+    lead.oldestAt = oldestWith(lead.oldestAt, entry);
     log?.push(entry);
     crossings.push(...played.crossings);
     fresh.push(event.messageId);
@@ -219,6 +222,7 @@ class Resolution implements Resolved {
       score: 0,
       scores: {},
       keys: [],
+      oldestAt: null,
     };
     const made = this.add(draft({ site, lead, crossings: [] }, null));
     this.give(made, key);

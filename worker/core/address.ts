@@ -18,9 +18,9 @@ const ADDRESSES = ["url", "referrer", "path"];
 
 /**
  * The authority of an address with a user in it: after `//`, or after the scheme of the web in whatever number of
- * slashes, as browsers read it.
+ * slashes, as browsers read it. One with nothing behind it would leave the place to the next.
  */
-const USER = /^(\s*(?:(?:[a-z][a-z0-9+.-]*:)?[\\/]{2}|(?:https?|wss?|ftp):)[\\/]*)[^\\/?#]*@/i;
+const USER = /^(\s*(?:(?:[a-z][a-z0-9+.-]*:)?[\\/]{2}|(?:https?|wss?|ftp):)[\\/]*)(?:[^\\/?#]*@[\\/]*)+/i;
 /** A fragment that is a route of a single-page application, up to anything that looks like a parameter. */
 const ROUTE = /^#!?\/[^?#&=]*/;
 
