@@ -34,7 +34,7 @@ export async function prune(deps: Deps): Promise<number> {
 }
 
 async function pruneSite(deps: Deps, from: Pruning, most: number): Promise<number> {
-  const before = deps.clock() - (from.retentionDays ?? 0) * DAY_MS;
+  const before = deps.clock() - (from.retentionDays ?? Number.POSITIVE_INFINITY) * DAY_MS;
   // Under the rules in force: what was published elsewhere a moment ago is to see the events whole.
   await deps.sites.read(from.id);
   let pruning = from;
