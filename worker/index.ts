@@ -2,6 +2,7 @@
 import { createApp } from "./app";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
+import { prune } from "./prune";
 import { refoldAll } from "./refold";
 import { refresh } from "./refresh";
 import { sweep } from "./sweep";
@@ -28,7 +29,12 @@ export default {
   async scheduled(_controller, env) {
     const { deps } = kelvin(env);
     // One that fails keeps none of the others from running; what it left waits for the next minute.
-    const runs = await Promise.allSettled([sweep(deps), refoldAll(deps), refresh(deps)]);
+    const runs = await Promise.allSettled([
+      sweep(deps),
+      refoldAll(deps),
+      // One after the other: both write scores of leads that nobody else writes.
+      refresh(deps).finally(() => prune(deps)),
+    ]);
     const failed = runs.filter((run) => run.status === "rejected");
     for (const { reason } of failed)
       console.error(JSON.stringify({ level: "error", work: "scheduled", error: String(reason) }));

@@ -34,6 +34,7 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     score: 0,
     scores: {},
     keys: [],
+    oldestAt: null,
   };
   return { site, lead, crossings: [] };
 }

@@ -105,20 +105,23 @@ export function showExplanation(site: SiteRules, state: State, at: number) {
 export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit: number, before: number | null) {
   const events = await readLog(deps.db, lead);
   const { awards } = play(site.rules, emptyState(site.rules), events);
-  const end = Math.min(before ?? events.length, events.length);
-  const start = Math.max(0, end - limit);
-  const data = events.slice(start, end).map(({ receivedAt, timestamp, visitor, place: _, ...event }, i) => ({
+  // Of pruned ones there is nothing to tell; they keep their places, so that a page goes on where the one before ended.
+  const told = events
+    .map((event, index) => ({ event, index, earned: awards[index] ?? [] }))
+    .filter(({ event, index }) => !event.pruned && index < (before ?? events.length));
+  const page = told.slice(-limit);
+  const data = page.map(({ event: { receivedAt, timestamp, visitor, place: _, ...event }, earned }) => ({
     ...event,
     anonymousId: visitor === "" ? null : visitor,
     timestamp: iso(timestamp),
     receivedAt: iso(receivedAt),
-    awards: (awards[start + i] ?? []).map(({ rule, points }) => ({
+    awards: earned.map(({ rule, points }) => ({
       id: rule.id,
       dimension: site.rules.dimensions[rule.dimension]?.name ?? "",
       points,
     })),
   }));
-  return { data: data.reverse(), next: start > 0 ? start : null };
+  return { data: data.reverse(), next: page.length < told.length ? (page[0]?.index ?? null) : null };
 }
 
 /** Most events whose effect is shown in the score over time. */

@@ -9,6 +9,7 @@
  * - A click by somebody who is proved to be another person joins nobody (resolve.ts).
  */
 import { decodeProtectedHeader, EncryptJWT, errors, jwtDecrypt } from "jose";
+import { bareAddress } from "./core/address";
 import type { LoggedEvent } from "./core/event";
 import { emailKey, LEAD_KEY } from "./core/identity";
 import { type Received, TICKET_PARAMETER } from "./core/message";
@@ -179,6 +180,6 @@ function identified(deps: Deps, { e }: Link): Said {
 }
 
 function told(deps: Deps, { u, c }: Link, event: string): Said {
-  const properties = { url: u, ...(c && { campaign: c }) };
+  const properties = { url: bareAddress(u), ...(c && { campaign: c }) };
   return { type: "track", event, timestamp: deps.clock(), verified: true, properties };
 }

@@ -17,6 +17,7 @@ import {
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
 import { play, replay, Teller } from "./core/play";
+import { oldestWith } from "./core/prune";
 import { type Entry, findLeads, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { KeyChanges } from "./db/write";
@@ -197,6 +198,7 @@ class Resolution implements Resolved {
     theirs.crossings.push(...pendingCrossings(site.rules, lead, this.now));
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
     lead.state = replay(site.rules, theirs.log);
+    lead.oldestAt = theirs.log.reduce<number | null>(oldestWith, null);
     const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
     const at = Math.max(this.now, lead.state.clock ?? this.now, lead.told.at ?? this.now);
     teller.tell(levelsNow(site.rules, lead.state, at), at, "merge");
@@ -245,6 +247,7 @@ class Resolution implements Resolved {
     const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
     lead.told = played.told;
     lead.tail.push(entry);
+    lead.oldestAt = oldestWith(lead.oldestAt, entry);
     log?.push(entry);
     crossings.push(...played.crossings);
     fresh.push(event.messageId);

@@ -35,6 +35,7 @@ import {
   ruleSchema,
   rulesSchema,
 } from "./schema";
+import { canonical, digest } from "./text";
 
 /** The rule set of a document, or everything that is wrong with it. */
 export function compileRules(raw: unknown): { rules: RuleSet } | { errors: Problem[] } {
@@ -159,6 +160,7 @@ class Assembly {
   private counted(raw: CounterDocument, at: string): Omit<Counter, "index" | "name"> {
     return {
       where: this.where(raw.where, `${at}/where`),
+      whereKey: whereKey(raw.where),
       sum: raw.sum === undefined ? null : this.eventField(raw.sum, `${at}/sum`),
       within: raw.within === "visit" ? "visit" : durationMs(raw.within),
     };
@@ -214,6 +216,7 @@ class Assembly {
       ...base,
       on: raw.on ?? "",
       where,
+      whereKey: whereKey(raw.where),
       leaves: where ? leaves(where) : [],
       limit: raw.limit
         ? {
@@ -302,6 +305,10 @@ class Assembly {
       ];
     });
   }
+}
+
+function whereKey(where: unknown): string {
+  return where === undefined ? "" : digest(canonical(where));
 }
 
 function ends({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: { min?: number; max?: number }) {

@@ -3,13 +3,27 @@
  * its visitor resolved. Plain JSON; immutable once logged.
  */
 
+import type { Source } from "./state";
+
 export type EventType = "page" | "screen" | "track" | "identify" | "group" | "alias";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
+/** What the rules took from an event before its content was pruned (see prune.ts): all that is left of the latter. */
+export interface Pruned {
+  /** Keys of the conditions that held of it (`whereKey`). */
+  met?: string[];
+  /** Numbers that counters took from it, by field. */
+  sums?: { [field: string]: number };
+  /** What limits told it from others by, by field. */
+  by?: { [field: string]: string };
+  /** Where it came from, of a visitor's first page. */
+  source?: Source;
+}
+
 export interface LoggedEvent {
-  /** The message's id, unique within the site. */
+  /** The message's id, unique within the site; empty once the event was pruned. */
   messageId: string;
   type: EventType;
   /** Track events only: the event's name as sent. */
@@ -46,4 +60,6 @@ export interface LoggedEvent {
   unjoined?: "full";
   /** Digests of the identities that the event's visitor had claimed before it came over from another lead with it. */
   claimed?: string[];
+  /** Its content was pruned, for it is older than the site keeps events whole. */
+  pruned?: Pruned;
 }

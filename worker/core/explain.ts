@@ -19,6 +19,8 @@ export interface Reason {
   /** The lead's or event's value, a span of time as in "26h"; `null`: there is none. */
   actual: Json;
   holds: boolean;
+  /** The event was pruned: `actual` is not known any more, and `holds` tells of the condition as a whole. */
+  pruned?: true;
 }
 
 export interface RuleLine {
@@ -76,13 +78,17 @@ function standingOf(rule: OnRule, state: RuleState | null, points: number): Stan
 
 /** The tests of `where` against the event that fired last, or against the latest that did not fit. */
 function reasons(rule: OnRule, state: RuleState | null): Reason[] {
-  const saw = state?.saw;
-  if (!saw || rule.leaves.length === 0) {
+  const { saw = null, fired = 0, limited = 0 } = state ?? {};
+  // Met, but for its limit it never fired: nothing was noted.
+  const onlyLimited = !saw && fired === 0 && limited > 0;
+  if (!state || onlyLimited || rule.leaves.length === 0) {
     return [{ field: "event", test: rule.on, actual: state ? rule.on : null, holds: state !== null }];
   }
   return rule.leaves.map((leaf, i) => {
+    const about = { field: leaf.field.name, test: leaf.test };
+    if (!saw) return { ...about, actual: null, holds: fired > 0, pruned: true };
     const [actual, holds] = saw[i] ?? [null, false];
-    return { field: leaf.field.name, test: leaf.test, actual, holds };
+    return { ...about, actual, holds };
   });
 }
 

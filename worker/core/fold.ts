@@ -5,7 +5,7 @@
 import { type Field, judge } from "./condition";
 import { award, worth } from "./decay";
 import { DAY_MS } from "./duration";
-import type { Json, LoggedEvent } from "./event";
+import type { Json, JsonObject, LoggedEvent } from "./event";
 import { eventKey } from "./fields";
 import { addOccurrence } from "./occurrences";
 import { notePerson, noteVisitor, SALES_EVENTS } from "./person";
@@ -51,12 +51,41 @@ export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Awa
   noteActivity(state, event);
   noteVisitor(state, event);
   if (event.type === "page") state.pageviews++;
-  if ((event.type === "page" || event.type === "screen") && !state.source) state.source = firstTouch(event);
+  if ((event.type === "page" || event.type === "screen") && !state.source) {
+    state.source = event.pruned ? (event.pruned.source ?? null) : firstTouch(event);
+  }
   const asked = rules.since.indexOf(key);
   if (asked >= 0) state.since[asked] = Math.max(state.since[asked] ?? event.timestamp, event.timestamp);
   notePerson(state, event, key);
-  const triggered = event.verified || !SALES_EVENTS.includes(key) ? rules.byEvent.get(key) : undefined;
+  const triggered = triggeredBy(rules, event, key);
   return triggered ? trigger(rules, state, event, triggered, clock) : [];
+}
+
+/** What an event of that key sets off; what sales say only where it is theirs. */
+export function triggeredBy(rules: RuleSet, event: LoggedEvent, key: string): Triggered | undefined {
+  return event.verified || !SALES_EVENTS.includes(key) ? rules.byEvent.get(key) : undefined;
+}
+
+/** Whether a `where` holds of an event; `traits` are the lead's. Of a pruned event it was noted while it was whole. */
+export function meets(one: OnRule | Counter, event: LoggedEvent, traits: JsonObject): boolean {
+  const { where, whereKey } = one;
+  if (!where) return true;
+  if (event.pruned) return event.pruned.met?.includes(whereKey) ?? false;
+  return judge(where, (field) => readEvent(field, event, traits)) === true;
+}
+
+/** What a counter adds up for an event; `null` where that is no number it takes up. */
+export function amountOf({ sum }: Counter, event: LoggedEvent, traits: JsonObject): number | null {
+  if (!sum) return 1;
+  if (event.pruned) return event.pruned.sums?.[sum.name] ?? null;
+  const amount = readEvent(sum, event, traits);
+  return typeof amount === "number" && Math.abs(amount) <= AMOUNT_MAX ? amount : null;
+}
+
+/** What a limit tells an event from others by: a key of its value, empty where it has none. */
+export function limitKey(by: Field, event: LoggedEvent, traits: JsonObject): string {
+  if (event.pruned) return event.pruned.by?.[by.name] ?? "";
+  return valueKey(readEvent(by, event, traits));
 }
 
 function isActivity(event: LoggedEvent): boolean {
@@ -85,12 +114,10 @@ function noteDay(state: State, day: number): void {
 }
 
 function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Triggered, clock: number): Award[] {
-  const read = (field: Field) => readEvent(field, event, state.traits);
   for (const counter of triggered.counters) {
-    if (counter.where && judge(counter.where, read) !== true) continue;
-    const amount = counter.sum ? read(counter.sum) : 1;
-    if (typeof amount === "number" && Math.abs(amount) <= AMOUNT_MAX)
-      count(state, counter, event.timestamp, amount, clock);
+    if (!meets(counter, event, state.traits)) continue;
+    const amount = amountOf(counter, event, state.traits);
+    if (amount !== null) count(state, counter, event.timestamp, amount, clock);
   }
   for (const rule of triggered.resets) if (fires(state, rule, event, clock)) reset(rules, state, rule);
   const awards: Award[] = [];
@@ -134,14 +161,8 @@ function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): R
     limit: null,
     pool: null,
   };
-  const read = (field: Field) => readEvent(field, event, state.traits);
-  const saw = () =>
-    rule.leaves.map((leaf): Saw => {
-      const value = read(leaf.field);
-      return [brief(value), leaf.judge(value) === true];
-    });
-  if (rule.where && judge(rule.where, read) !== true) {
-    if (mine.fired === 0) state.rules[rule.index] = { ...mine, saw: saw() };
+  if (!meets(rule, event, state.traits)) {
+    if (mine.fired === 0) state.rules[rule.index] = { ...mine, saw: saw(rule, event, state.traits) };
     return null;
   }
   state.rules[rule.index] = mine;
@@ -151,8 +172,17 @@ function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): R
   }
   mine.fired++;
   mine.lastAt = Math.max(mine.lastAt ?? event.timestamp, event.timestamp);
-  mine.saw = saw();
+  mine.saw = saw(rule, event, state.traits);
   return mine;
+}
+
+/** What the tests of a rule see in an event; `null` where that was pruned. */
+function saw(rule: OnRule, event: LoggedEvent, traits: JsonObject): Saw[] | null {
+  if (event.pruned) return null;
+  return rule.leaves.map((leaf): Saw => {
+    const value = readEvent(leaf.field, event, traits);
+    return [brief(value), leaf.judge(value) === true];
+  });
 }
 
 function brief(value: Json | undefined): Json {
@@ -175,7 +205,7 @@ function takeFromLimit(
   const period = periodOf(per, clock, state.visits);
   const limit = mine.limit && mine.limit.period === period ? mine.limit : { period, counts: {} };
   mine.limit = limit;
-  const value = by ? valueKey(readEvent(by, event, state.traits)) : "";
+  const value = by ? limitKey(by, event, state.traits) : "";
   const used = limit.counts[value] ?? 0;
   if (used >= times || (used === 0 && isFull(state, limit))) return false;
   limit.counts[value] = used + 1;

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import type { Rejection } from "../../snippet/wire";
+import { withBareAddresses } from "./address";
 import { DAY_MS } from "./duration";
 import type { EventType, Json, JsonObject, LoggedEvent } from "./event";
 import { dig, parseUrl, put } from "./read";
@@ -185,7 +186,7 @@ function received(message: Message, timestamp: number, index: number, reception:
   if (message.previousId != null) event.previousId = message.previousId;
   if (message.name != null) event.name = message.name;
   if (message.groupId != null) event.groupId = message.groupId;
-  if (message.properties) event.properties = message.properties;
+  if (message.properties) event.properties = withBareAddresses(message.properties);
   // The RudderStack clients put the traits of an identify into its context.
   const traits = message.traits ?? (type === "identify" ? dig(message.context ?? {}, "traits") : undefined);
   if (traits && typeof traits === "object" && (type === "identify" || type === "group"))
@@ -214,6 +215,8 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
 function keptContext(context: JsonObject): JsonObject | null {
   const kept: JsonObject = {};
   for (const key of CONTEXT_KEPT) if (Object.hasOwn(context, key)) put(kept, key, context[key] ?? null);
+  const { page } = kept;
+  if (page && typeof page === "object" && !Array.isArray(page)) kept.page = withBareAddresses(page);
   return Object.keys(kept).length > 0 ? kept : null;
 }
 

@@ -23,6 +23,8 @@ export interface Rule {
 export interface OnRule extends Rule {
   readonly on: string;
   readonly where: Condition | null;
+  /** Names the condition in what is left of pruned events, whatever rule or version has it; empty without one. */
+  readonly whereKey: string;
   /** The tests of `where`, in document order. */
   readonly leaves: readonly Leaf[];
   readonly limit: { readonly times: number; readonly per: Period; readonly by: Field | null } | null;
@@ -38,6 +40,8 @@ export interface Counter {
   readonly index: number;
   readonly name: string;
   readonly where: Condition | null;
+  /** As of a rule. */
+  readonly whereKey: string;
   /** What a match adds: a number of the event, or 1 where there is none to sum. */
   readonly sum: Field | null;
   /** Window in ms, `visit`, or `null`: ever. */

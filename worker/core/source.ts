@@ -27,9 +27,11 @@ const MEDIA = new Map<string, Channel>([
 const NOTHING = new Set(["(none)", "(not set)", "(direct)", "none", "direct"]);
 
 /** Parameters that advertising networks add to the links of their ads. */
-const PAID_CLICKS = "gclid gbraid wbraid dclid msclkid ttclid li_fat_id twclid yclid rdt_cid sccid qclid".split(" ");
+export const PAID_CLICKS = "gclid gbraid wbraid dclid msclkid ttclid li_fat_id twclid yclid rdt_cid sccid qclid".split(
+  " ",
+);
 /** Parameters that networks add to every link, so that they tell of no ad. */
-const SOCIAL_CLICKS = ["fbclid", "igshid"];
+export const SOCIAL_CLICKS = ["fbclid", "igshid"];
 
 function of(channel: Channel, media: string): [string, Channel][] {
   return media.split(" ").map((medium) => [medium, channel]);

@@ -25,7 +25,7 @@ export interface RuleState {
   limited: number;
   /** Time of the latest firing's event, ms. */
   lastAt: number | null;
-  /** What the tests of `where` saw at the latest firing or, before the first, at the latest miss. */
+  /** What the tests of `where` saw at the latest firing or, before the first, at the latest miss; `null` once that event was pruned. */
   saw: Saw[] | null;
   limit: LimitState | null;
   pool: Pool | null;

@@ -33,6 +33,15 @@ export function matches(wanted: Pattern, text: string): boolean {
 /** The stars of a pattern that are allowed; more only cost time. */
 export const PATTERN_MAX_STARS = 16;
 
+/** JSON that is the same whatever the order in which keys were written. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
 /**
  * A short stand-in for a long text where only equality matters (53 bits, cyrb53 by bryc, public domain):
  * keeps the state small however long the values are.

@@ -53,6 +53,7 @@ export interface Reason {
   test: unknown;
   actual: unknown;
   holds: boolean;
+  pruned?: true;
 }
 
 export interface RuleLine {

@@ -123,16 +123,17 @@ interface Reason {
   test: unknown;
   actual: unknown;
   holds: boolean;
+  pruned?: true;
 }
 
 /** One reason: what was asked, and what was there. */
-export function reasonWords({ field, test, actual, holds }: Reason): { asked: string; met: string } {
+export function reasonWords({ field, test, actual, holds, pruned }: Reason): { asked: string; met: string } {
   if (field === "event") {
     return { asked: `${value(test)} ${holds ? "happened" : "has not happened yet"}`, met: "" };
   }
   // Where the test is the very value, there is no more to say.
   const told = holds && actual !== null && testWords(actual) === testWords(test);
-  const met = told ? "" : actual === null ? "nothing there" : value(actual);
+  const met = told ? "" : pruned ? "no longer kept" : actual === null ? "nothing there" : value(actual);
   return { asked: `${fieldLabel(field)} ${testWords(test)}`, met };
 }
 

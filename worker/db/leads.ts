@@ -37,6 +37,8 @@ export interface Lead {
   scores: Record<string, number>;
   /** Keys under which it is found. */
   keys: string[];
+  /** Time of its oldest event that can still be pruned, ms; `null`: it has none, 0: nobody has looked yet. */
+  oldestAt: number | null;
 }
 
 /** A lead as it is stored; JSON still as text, so that holding many costs little and none is shared by mistake. */
@@ -54,10 +56,11 @@ export interface LeadRow {
   refresh_at: number | null;
   score: number;
   scores: string;
+  oldest_at: number | null;
 }
 
 const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at";
 
 export function readLead(row: LeadRow): Lead {
   return {
@@ -68,6 +71,7 @@ export function readLead(row: LeadRow): Lead {
     state: unpackState(row.state),
     told: JSON.parse(row.told),
     keys: JSON.parse(row.keys),
+    oldestAt: row.oldest_at,
     tail: JSON.parse(row.tail),
     logged: row.logged,
     dueAt: row.due_at,
@@ -124,6 +128,20 @@ export async function leadsAfter(db: D1Database, siteId: string, id: string, lim
     .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?1 AND l.id > ?2 ORDER BY l.id LIMIT ?3`)
     .bind(siteId, id, limit)
     .all<LeadRow>();
+  return results;
+}
+
+/** Those ids alone, and the time of each one's oldest event that can be pruned: cheap to go through in full. */
+export async function oldestAfter(
+  db: D1Database,
+  siteId: string,
+  id: string,
+  limit: number,
+): Promise<{ id: string; oldestAt: number | null }[]> {
+  const { results } = await db
+    .prepare("SELECT id, oldest_at oldestAt FROM leads WHERE site_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+    .bind(siteId, id, limit)
+    .all<{ id: string; oldestAt: number | null }>();
   return results;
 }
 

@@ -132,5 +132,6 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     refresh_at: lead.refreshAt,
     score: lead.score,
     scores: lead.scores,
+    oldest_at: lead.oldestAt,
   };
 }

@@ -1,5 +1,5 @@
 /** Sites and their rules. Held in the isolate for a short while, so that a warm beacon reads neither. */
-import { and, eq, or } from "drizzle-orm";
+import { and, asc, eq, isNotNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileRules } from "../core/compile";
 import type { RuleSet } from "../core/rules";
@@ -133,7 +133,46 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
 }
 
 export async function updateSite(db: D1Database, id: string, changes: SiteSettings): Promise<void> {
-  await drizzle(db).update(sites).set(changes).where(eq(sites.id, id)).run();
+  // Events are kept for another time from now on: what is older is not left until tomorrow.
+  const unless = <T>(column: T, anew: string | number) =>
+    sql`CASE WHEN ${sites.retentionDays} IS ${changes.retentionDays} THEN ${column} ELSE ${anew} END`;
+  await drizzle(db)
+    .update(sites)
+    .set({ ...changes, prunedTo: unless(sites.prunedTo, ""), prunedAt: unless(sites.prunedAt, 0) })
+    .where(eq(sites.id, id))
+    .run();
+}
+
+/** How far the run that prunes a site's events has come. */
+export type Pruning = Pick<Site, "id" | "retentionDays" | "prunedTo" | "prunedAt">;
+
+/** Sites that keep events for a time and whose last run was through before an instant: the longest ago first. */
+export async function sitesToPrune(db: D1Database, before: number, limit: number): Promise<Pruning[]> {
+  const { id, retentionDays, prunedTo, prunedAt } = sites;
+  return await drizzle(db)
+    .select({ id, retentionDays, prunedTo, prunedAt })
+    .from(sites)
+    .where(and(isNotNull(retentionDays), lt(prunedAt, before)))
+    .orderBy(asc(prunedAt), asc(id))
+    .limit(limit)
+    .all();
+}
+
+/** Notes progress; `false` where another run noted some since `from` was read, or the site now keeps events longer or shorter. */
+export async function notePruning(db: D1Database, from: Pruning, to: Pick<Pruning, "prunedTo" | "prunedAt">) {
+  const { meta } = await drizzle(db)
+    .update(sites)
+    .set({ prunedTo: to.prunedTo, prunedAt: to.prunedAt })
+    .where(
+      and(
+        eq(sites.id, from.id),
+        eq(sites.prunedTo, from.prunedTo),
+        eq(sites.prunedAt, from.prunedAt),
+        sql`${sites.retentionDays} IS ${from.retentionDays}`,
+      ),
+    )
+    .run();
+  return meta.changes > 0;
 }
 
 /** Puts a new identity secret in the place of `before`; `false` where that is no longer the one in force. */

@@ -109,6 +109,7 @@ function rowAfter({ after, log }: LeadWrite): LeadRow {
     refresh_at: after.refreshAt,
     score: after.score,
     scores: JSON.stringify(after.scores),
+    oldest_at: after.oldestAt,
   };
 }
 
@@ -263,14 +264,14 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
          logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
-         last_seen = excluded.last_seen${changed.join("")}`,
+         last_seen = excluded.last_seen, oldest_at = excluded.oldest_at${changed.join("")}`,
     )
     .bind(
       row.id,
@@ -289,5 +290,6 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       row.keys,
       row.scores,
       row.refresh_at,
+      row.oldest_at,
     );
 }
