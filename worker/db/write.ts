@@ -4,6 +4,7 @@
  */
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
+import { messageDigests } from "./digest";
 import { type Entry, LEAD_KEY, type Lead, type LeadRow } from "./leads";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
@@ -38,7 +39,7 @@ export async function writeLeads(
       ? [
           db
             .prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
-            .bind(siteId, JSON.stringify(messageIds)),
+            .bind(siteId, JSON.stringify(await messageDigests(messageIds))),
         ]
       : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
@@ -71,11 +72,13 @@ export async function writeScores(db: D1Database, refreshed: readonly Refreshed[
 
 /** Ids of those given that already counted. */
 export async function knownMessages(db: D1Database, siteId: string, ids: readonly string[]): Promise<Set<string>> {
+  const digests = await messageDigests(ids);
   const { results } = await db
     .prepare("SELECT id FROM messages WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))")
-    .bind(siteId, JSON.stringify(ids))
+    .bind(siteId, JSON.stringify(digests))
     .all<{ id: string }>();
-  return new Set(results.map(({ id }) => id));
+  const known = new Set(results.map(({ id }) => id));
+  return new Set(ids.filter((_, i) => known.has(digests[i] ?? "")));
 }
 
 function rowAfter({ after, log }: LeadWrite): LeadRow {
