@@ -11,13 +11,20 @@ export interface Deps {
   tick: () => number;
   /** A random id, 128 bits. */
   newId: () => string;
+  /** Overwrites what was deleted, where that can be done; never fails. */
+  overwrite: () => Promise<void>;
   sites: SiteStore;
   leads: LeadCache;
   queues: Queues;
 }
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
-export function createDeps(db: () => D1Database, clock: () => number, newId: () => string): Deps {
+export function createDeps(
+  db: () => D1Database,
+  clock: () => number,
+  newId: () => string,
+  overwrite: () => Promise<void> = async () => {},
+): Deps {
   return {
     get db() {
       return db();
@@ -25,6 +32,7 @@ export function createDeps(db: () => D1Database, clock: () => number, newId: () 
     clock,
     tick: increasing(clock),
     newId,
+    overwrite,
     sites: new SiteStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(),

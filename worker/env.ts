@@ -5,4 +5,6 @@ export interface Env {
   KELVIN_ADMIN_KEY: string;
   /** What answers the paths that are not Kelvin's, where Kelvin runs on a site's own host. */
   SITE?: Fetcher;
+  /** Overwrites what was deleted, where the database is a file of our own. */
+  VACUUM?: Fetcher;
 }

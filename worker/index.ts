@@ -2,6 +2,8 @@
 import { createApp } from "./app";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
+import { logError } from "./http/log";
+import { overwriteDeleted } from "./overwrite";
 import { refoldAll } from "./refold";
 import { refresh } from "./refresh";
 import { sweep } from "./sweep";
@@ -15,6 +17,7 @@ function kelvin(env: Env) {
       () => env.DB,
       () => Date.now(),
       () => crypto.randomUUID().replaceAll("-", ""),
+      () => overwriteDeleted(env).catch((error) => logError({ work: "overwrite" }, error)),
     );
     held = { deps, app: createApp(deps, env), env };
   }
@@ -30,8 +33,7 @@ export default {
     // One that fails keeps none of the others from running; what it left waits for the next minute.
     const runs = await Promise.allSettled([sweep(deps), refoldAll(deps), refresh(deps)]);
     const failed = runs.filter((run) => run.status === "rejected");
-    for (const { reason } of failed)
-      console.error(JSON.stringify({ level: "error", work: "scheduled", error: String(reason) }));
+    for (const { reason } of failed) logError({ work: "scheduled" }, reason);
     if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);
   },
 } satisfies ExportedHandler<Env>;

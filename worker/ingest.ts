@@ -2,6 +2,7 @@
  * Ingest: received events into the leads they belong to. Ids, leads, levels crossed and new keys go into one D1 batch,
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
+import type { LoggedEvent } from "./core/event";
 import type { Received } from "./core/message";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
@@ -10,6 +11,7 @@ import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
 import { type Draft, type Placed, type Resolved, resolve } from "./resolve";
+import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -18,19 +20,35 @@ const PAUSE_MS = 15;
 /** Most leads written in one D1 batch. */
 const LEADS_A_BATCH = 40;
 
-/** Counts events of one or more visitors; answers for the key asked about, when all events were of that key. */
-export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Answer | null> {
+export interface Ingested {
+  /** For the key asked about, when all events were of that key. */
+  answer: Answer | null;
+  /** Events that name a suppressed address: not stored, and their ids not used up. */
+  turnedAway: ReadonlySet<LoggedEvent>;
+}
+
+/**
+ * Counts events of one or more visitors. `isTold`: whether the sender may know who is turned away; if not, the answer
+ * is as if they had been let in.
+ */
+export async function ingest(
+  deps: Deps,
+  site: SiteRules,
+  received: readonly Received[],
+  isTold = false,
+): Promise<Ingested> {
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
   const keys = [...new Set(received.map(({ key }) => key))];
+  const turnedAway = new Set<LoggedEvent>();
   let last: Answer | null = null;
   for (let from = 0; from < keys.length; from += LEADS_A_BATCH) {
     const chunk = new Set(keys.slice(from, from + LEADS_A_BATCH));
     const mine = events.filter(({ key }) => chunk.has(key));
     const queues = [...chunk].map((key) => `${site.id} ${key}`);
-    last = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine));
+    last = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine, turnedAway, isTold));
   }
-  return keys.length === 1 ? last : null;
+  return { answer: keys.length === 1 ? last : null, turnedAway };
 }
 
 async function tryToWrite(
@@ -38,13 +56,25 @@ async function tryToWrite(
   site: SiteRules,
   keys: readonly string[],
   received: readonly Placed[],
+  turnedAway: Set<LoggedEvent>,
+  isTold: boolean,
 ): Promise<Answer> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const read = new Set<string>();
     try {
-      const plan = await resolve(deps, site, keys, events, read);
-      if (!plan.held || [...plan.drafts].some(isChanged)) return await commit(deps, site, plan, received.at(-1));
+      const door = await Doorkeeper.of(site, events);
+      const plan = await resolve(deps, site, keys, events, read, door);
+      if (!plan.held || [...plan.drafts].some(isChanged)) {
+        for (const event of plan.turnedAway) turnedAway.add(event);
+        const asked = received.at(-1);
+        const isHushed = plan.turnedAway.size > 0 && !isTold;
+        const supposed = isHushed && (await resolve(deps, site, keys, events, read, Doorkeeper.open(site)));
+        // Before the write, after which what was read for it is out of date.
+        const hushed = supposed && (await reply(deps, site, supposed, asked));
+        await commit(deps, site, plan, door);
+        return hushed || (await reply(deps, site, plan, asked));
+      }
       // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
       for (const id of read) deps.leads.drop(id);
     } catch (error) {
@@ -70,23 +100,27 @@ function withoutRepeats(received: readonly Received[]): Received[] {
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
 
-async function commit(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
+async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper): Promise<void> {
   const changed = [...plan.drafts].filter(isChanged);
-  if (changed.length > 0) {
-    const rows = await writeLeads(
-      deps.db,
-      site.id,
-      changed.flatMap(({ fresh }) => fresh),
-      changed.map(written),
-    );
-    for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
-    for (const [key, { lead }] of plan.owners) {
-      const row = rows.find(({ id }) => id === lead.id);
-      if (!row) continue;
-      lead.version = row.version;
-      deps.leads.set(key, row);
-    }
+  if (changed.length === 0) return;
+  const rows = await writeLeads(
+    deps.db,
+    site.id,
+    changed.flatMap(({ fresh }) => fresh),
+    changed.map(written),
+    door.asked,
+  );
+  for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
+  for (const [key, { lead }] of plan.owners) {
+    const row = rows.find(({ id }) => id === lead.id);
+    if (!row) continue;
+    lead.version = row.version;
+    deps.leads.set(key, row);
   }
+}
+
+/** The answer that a plan gives whoever sent the event asked about. */
+async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
   const owner = asked && plan.owners.get(asked.key);
   if (!owner) return answer(site, null, deps.clock());
   const asker = { visitor: asked.visitor, verified: asked.event.verified === true };

@@ -19,10 +19,15 @@ const KEY_KINDS = ["email", "user", "visitor"];
 export async function openLead(deps: Deps, site: SiteRules, id: string): Promise<Current> {
   const row = await rowOf(deps, site, id);
   if (row) return await current(deps, site, row, deps.clock());
-  throw new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
+  throw noSuchLead(id);
 }
 
-async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow | null> {
+export function noSuchLead(id: string): Failure {
+  return new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
+}
+
+/** The row of the lead that an id names. */
+export async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow | null> {
   const kind = id.slice(0, id.indexOf(":"));
   const key = !KEY_KINDS.includes(kind) ? `${LEAD_KEY}${id}` : kind === "email" ? id.toLowerCase() : id;
   return (await findLeads(deps.db, site.id, [key])).get(key) ?? null;

@@ -8,11 +8,12 @@ import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
 import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
 import { emptyState } from "./core/state";
-import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
+import { type Entry, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
 import { type Current, current, pendingCrossings } from "./lead";
+import type { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -42,6 +43,8 @@ export interface Resolved {
   readonly owners: ReadonlyMap<string, Draft>;
   /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
   readonly held: boolean;
+  /** Events that are not to be kept: they are in none of the drafts. */
+  readonly turnedAway: ReadonlySet<LoggedEvent>;
 }
 
 /** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
@@ -51,13 +54,14 @@ export async function resolve(
   keys: readonly string[],
   events: readonly Placed[],
   read: Set<string>,
+  door: Doorkeeper,
 ): Promise<Resolved> {
-  const resolution = new Resolution(deps, site, read);
+  const resolution = new Resolution(deps, site, read, door);
   await resolution.open(
     keys,
     events.flatMap(({ event }) => statedKeys(event)),
   );
-  for (const placed of events) await resolution.place(placed);
+  for (const placed of await resolution.letIn(events)) await resolution.place(placed);
   return resolution;
 }
 
@@ -65,6 +69,7 @@ class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
   held = false;
+  readonly turnedAway = new Set<LoggedEvent>();
   private readonly looked = new Set<string>();
   private readonly now: number;
 
@@ -72,6 +77,7 @@ class Resolution implements Resolved {
     private readonly deps: Deps,
     private readonly site: SiteRules,
     private readonly read: Set<string>,
+    private readonly door: Doorkeeper,
   ) {
     this.now = deps.clock();
   }
@@ -89,11 +95,27 @@ class Resolution implements Resolved {
       } else missing.push(key);
     }
     if (missing.length === 0) return;
-    for (const key of likely) {
-      if (!this.looked.has(key)) missing.push(key);
-      this.looked.add(key);
-    }
-    for (const [key, row] of await findLeads(this.deps.db, this.site.id, missing)) await this.own(key, row);
+    await this.find([...missing, ...this.notLooked(likely)]);
+  }
+
+  /** Leaves out the events that are turned away. */
+  async letIn(events: readonly Placed[]): Promise<Placed[]> {
+    const keysOf = (key: string) => this.owners.get(key)?.lead.keys ?? [];
+    const doubtful = events.filter(({ key, event }) => this.door.doubts(event, keysOf(key)));
+    if (doubtful.length > 0) await this.find(this.notLooked(doubtful.flatMap(({ event }) => statedKeys(event))));
+    const turned = events.filter(({ key, event }) => this.door.isTurnedAway(event, keysOf(key)));
+    for (const { event } of turned) this.turnedAway.add(event);
+    return events.filter(({ event }) => !this.turnedAway.has(event));
+  }
+
+  private notLooked(keys: readonly string[]): string[] {
+    const wanted = keys.filter((key) => !this.looked.has(key));
+    for (const key of wanted) this.looked.add(key);
+    return wanted;
+  }
+
+  private async find(keys: readonly string[]): Promise<void> {
+    for (const [key, row] of await this.door.find(this.deps.db, keys)) await this.own(key, row);
   }
 
   private async own(key: string, row: LeadRow): Promise<void> {

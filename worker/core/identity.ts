@@ -20,8 +20,12 @@ const EMAIL_MAX_CHARS = 254;
 /** The e-mail address that an event states, `null` where it states none. */
 export function statedEmail(event: LoggedEvent): string | null {
   const email = event.type === "identify" ? dig(event.traits, "email") : undefined;
-  if (typeof email !== "string" || email.length > EMAIL_MAX_CHARS || !email.isWellFormed()) return null;
-  return /^[^\s@]+@[^\s@]+$/.test(email) ? email : null;
+  return typeof email === "string" && isAddress(email) ? email : null;
+}
+
+/** Whether a text is an e-mail address, as far as can be told without writing to it. */
+export function isAddress(text: string): boolean {
+  return text.length <= EMAIL_MAX_CHARS && text.isWellFormed() && /^[^\s@]+@[^\s@]+$/.test(text);
 }
 
 /** The keys by which an event says that its lead goes, besides the one it came under. */

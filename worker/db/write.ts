@@ -6,6 +6,7 @@ import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
 import { type Entry, LEAD_KEY, type Lead, type LeadRow } from "./leads";
+import { unlessSuppressed } from "./suppressions";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
 export const TAIL_MAX_EVENTS = 32;
@@ -26,12 +27,16 @@ export interface LeadWrite {
   log: Entry[] | null;
 }
 
-/** Ids and leads are written together or not at all. Returns the rows as they now are. */
+/**
+ * Ids and leads are written together or not at all. Returns the rows as they now are. `unsuppressed`: hashes of
+ * addresses that were let in; one that was suppressed since refuses the batch.
+ */
 export async function writeLeads(
   db: D1Database,
   siteId: string,
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
+  unsuppressed: readonly string[] = [],
 ): Promise<LeadRow[]> {
   const rows = writes.map(rowAfter);
   const statements = [
@@ -42,6 +47,7 @@ export async function writeLeads(
             .bind(siteId, JSON.stringify(await messageDigests(messageIds))),
         ]
       : []),
+    ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
   ];
   await db.batch(statements);

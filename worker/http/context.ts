@@ -6,6 +6,7 @@ import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { requireScope, requireSite, type Scope } from "./access";
 import { checked, instant, queryOf } from "./input";
+import { logError, routeOf } from "./log";
 
 export interface Api {
   deps: Deps;
@@ -35,9 +36,7 @@ export function supposedInstant(c: Context, deps: Deps, clock: number | null): n
 
 /** Goes on with work after the answer, where the runtime can; a scheduled run would do it else. */
 export function later(c: Context, work: Promise<unknown>): void {
-  const logged = work.catch((error) =>
-    console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(error) })),
-  );
+  const logged = work.catch((error) => logError(routeOf(c), error));
   try {
     c.executionCtx.waitUntil(logged);
   } catch {

@@ -4,6 +4,8 @@ import * as z from "zod";
 import type { RuleSet } from "../core/rules";
 import { SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
+import { eraseLead } from "../erase";
+import { exportLead } from "../export";
 import { Failure } from "../failure";
 import { rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
@@ -40,6 +42,22 @@ export function leadRoutes(api: Api): Hono {
     await patchLead(deps, found, checked(patchBody, await readJson(c.req.raw)));
     const { lead } = await readingAgain(() => openLead(deps, found.site, found.lead.id));
     return c.json(showLead(found.site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
+  });
+
+  app.delete("/leads/:id", async (c) => {
+    const site = await siteOf(api, c, "write");
+    const { suppress } = checked(eraseQuery, queryOf(c.req.raw));
+    await eraseLead(deps, site, idOf(c), suppress);
+    return c.body(null, 204);
+  });
+
+  get("/leads/:id/export", async (c) => {
+    const site = await siteOf(api, c, "read");
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
+    const found = await openLead(deps, site, idOf(c));
+    c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
+    c.header("Cache-Control", "no-store");
+    return await exportLead(deps, found);
   });
 
   get("/leads/:id/explanation", async (c) => {
@@ -79,6 +97,7 @@ const patchBody = z
     disqualified: z.null("can only be lifted: null").optional(),
   })
   .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
+const eraseQuery = z.strictObject({ ...SITE, suppress: flag.default(false) });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
 const listQuery = z.strictObject({
   ...SITE,

@@ -11,6 +11,7 @@ import { ingest } from "../ingest";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
+import { logError, routeOf } from "./log";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -58,8 +59,7 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
     // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
     if (c.req.method === "GET")
       await pixel(c, deps, adminKey).catch((error) => {
-        if (!(error instanceof Failure))
-          console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
+        if (!(error instanceof Failure)) logError(routeOf(c), error);
       });
     return c.body(GIF, 200, { "Content-Type": "image/gif", "Cache-Control": "no-store, max-age=0" });
   });
@@ -85,11 +85,26 @@ async function accept(c: Context, deps: Deps, adminKey: string, body: JsonBody, 
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const answer = events.length > 0 ? await ingest(deps, sender.site, events) : null;
-  return c.json(reply(c, events, answer, rejected));
+  if (events.length === 0) return c.json(reply(c, events, null, rejected));
+  const { answer, turnedAway } = await ingest(deps, sender.site, events, sender.trusted);
+  // Who asked to be erased is nobody's business who only has the public key.
+  const told = sender.trusted ? events.filter(({ event }) => turnedAway.has(event)).map(suppressed) : [];
+  return c.json(reply(c, events, answer, inOrder([...rejected, ...told])));
 }
 
 type JsonBody = Record<string, unknown>;
+
+/** A message that was taken, and its place in the batch. */
+interface Taken extends Received {
+  index: number;
+}
+
+function suppressed({ event, index }: Taken): Rejection {
+  const detail = "It names an address that is suppressed: whose it is was erased and is not to be kept again.";
+  return { messageId: event.messageId, index, code: "suppressed", detail };
+}
+
+const inOrder = (rejected: Rejection[]) => rejected.toSorted((a, b) => a.index - b.index);
 
 function readBatch(
   c: Context,
@@ -97,7 +112,7 @@ function readBatch(
   { trusted }: Sender,
   body: JsonBody,
   batch: unknown[],
-): { events: Received[]; rejected: Rejection[] } {
+): { events: Taken[]; rejected: Rejection[] } {
   const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
   if (sentAt === undefined) throw new Failure("invalid_request", '"sentAt" must be an ISO 8601 time.');
   const country = isBrowser(c) ? c.req.raw.cf?.country : undefined;
@@ -109,11 +124,11 @@ function readBatch(
     ...(typeof country === "string" ? { country } : {}),
   };
   const kept = body.visitor === "new" ? keptVisitor(c) : undefined;
-  const events: Received[] = [];
+  const events: Taken[] = [];
   const rejected: Rejection[] = [];
   for (const [index, message] of batch.entries()) {
     const received = receive(asVisitor(inContext(message, body.context), kept), index, reception);
-    if ("event" in received) events.push(received);
+    if ("event" in received) events.push({ ...received, index });
     else rejected.push(received);
   }
   return { events, rejected };
