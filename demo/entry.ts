@@ -1,9 +1,11 @@
 /**
  * What runs locally as the Worker: Kelvin as it is, plus `GET /cdn-cgi/handler/scheduled`, the address under which a
- * development server fires the scheduled handler. In production only the platform can do that.
+ * development server fires the scheduled handler. In production only the platform can do that. And its database keeps
+ * still while the file is rewritten after an erasure.
  */
 import type { Env } from "../worker/env";
 import worker from "../worker/index";
+import { takingTurns } from "./still";
 
 const kelvin: ExportedHandler<Env> = worker;
 
@@ -25,9 +27,18 @@ async function runScheduled(url: URL, env: Env, ctx: ExecutionContext): Promise<
   return new Response("ok");
 }
 
+let held: { given: Env; env: Env } | null = null;
+
+/** What Kelvin is given: the same object for the same bindings. */
+function bindings(given: Env): Env {
+  if (held?.given !== given) held = { given, env: takingTurns(given) };
+  return held.env;
+}
+
 export default {
   ...kelvin,
-  async fetch(request, env, ctx) {
+  async fetch(request, given, ctx) {
+    const env = bindings(given);
     const url = new URL(request.url);
     return url.pathname === PATH ? runScheduled(url, env, ctx) : worker.fetch(request, env, ctx);
   },

@@ -6,11 +6,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptionsShape } from "miniflare";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response, type V4WorkerOptionsShape } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig, unstable_splitSqlQuery } from "wrangler";
 import { endWorkerdWithUs } from "./lifeline.ts";
 import { busy, forwardFromIpv6, refuseBusyPort } from "./ports.ts";
 import { StartError } from "./start-error.ts";
+import { vacuum } from "./vacuum.ts";
 
 export const ROOT = join(import.meta.dirname, "..");
 
@@ -72,7 +73,7 @@ async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
         modules: [{ type: "ESModule", path: "kelvin.js", contents: kelvin }],
         // KELVIN_LOCAL: webhooks may call private addresses, which production refuses.
         bindings: { ...fromToml.bindings, ...identityProvider(), KELVIN_ADMIN_KEY: adminKey, KELVIN_LOCAL: "1" },
-        serviceBindings: { ...fromToml.serviceBindings, SITE: "demo" },
+        serviceBindings: { ...fromToml.serviceBindings, SITE: "demo", VACUUM: () => vacuumed(state) },
       },
       {
         compatibilityDate: fromToml.compatibilityDate,
@@ -90,6 +91,16 @@ async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
 function identityProvider(): Record<string, string> {
   const { ACCESS_JWKS_URL, ACCESS_AUDIENCE } = process.env;
   return { ...(ACCESS_JWKS_URL ? { ACCESS_JWKS_URL } : {}), ...(ACCESS_AUDIENCE ? { ACCESS_AUDIENCE } : {}) };
+}
+
+/** The service VACUUM: `204` when what was deleted is overwritten. */
+async function vacuumed(state: string): Promise<Response> {
+  try {
+    await vacuum(state);
+    return new Response(null, { status: 204 });
+  } catch (error) {
+    return new Response((error as Error).message, { status: 500 });
+  }
 }
 
 /** One ES module for workerd, as `wrangler deploy` would make it. */

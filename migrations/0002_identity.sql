@@ -14,6 +14,9 @@ UPDATE sites SET secret = lower(hex(randomblob(32)));
 -- Time of the oldest event that is kept whole; NULL: there is none. 0: not looked at yet.
 ALTER TABLE leads ADD COLUMN oldest_at INTEGER DEFAULT 0;
 
+-- messages.id holds a digest of the id, never the id: clients make ids up, and one may hold a name. The first 16 bytes
+-- of its SHA-256, base64url. So the row can stay when a person is erased, and what their browser sends again is known.
+
 -- Secret keys. A key is shown once; of what is secret in it only the SHA-256 is kept.
 CREATE TABLE keys (
   id TEXT PRIMARY KEY NOT NULL,       -- the part of the key that is not secret

@@ -13,6 +13,8 @@ export interface Deps {
   tick: () => number;
   /** A random id, 128 bits. */
   newId: () => string;
+  /** Overwrites what was deleted, where that can be done; never fails. */
+  overwrite: () => Promise<void>;
   sites: SiteStore;
   keys: KeyStore;
   leads: LeadCache;
@@ -22,7 +24,12 @@ export interface Deps {
 }
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
-export function createDeps(db: () => D1Database, clock: () => number, newId: () => string): Deps {
+export function createDeps(
+  db: () => D1Database,
+  clock: () => number,
+  newId: () => string,
+  overwrite: () => Promise<void> = async () => {},
+): Deps {
   return {
     get db() {
       return db();
@@ -30,6 +37,7 @@ export function createDeps(db: () => D1Database, clock: () => number, newId: () 
     clock,
     tick: increasing(clock),
     newId,
+    overwrite,
     sites: new SiteStore(clock, db),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),

@@ -9,4 +9,6 @@ export interface Env {
   ACCESS_AUDIENCE?: string;
   /** What answers the paths that are not Kelvin's, where Kelvin runs on a site's own host. */
   SITE?: Fetcher;
+  /** Overwrites what was deleted, where the database is a file of our own. */
+  VACUUM?: Fetcher;
 }

@@ -2,6 +2,8 @@
 import { createApp } from "./app";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
+import { logError } from "./http/log";
+import { overwriteDeleted } from "./overwrite";
 import { prune } from "./prune";
 import { refoldAll } from "./refold";
 import { refresh } from "./refresh";
@@ -16,6 +18,7 @@ function kelvin(env: Env) {
       () => env.DB,
       () => Date.now(),
       () => crypto.randomUUID().replaceAll("-", ""),
+      () => overwriteDeleted(env).catch((error) => logError({ work: "overwrite" }, error)),
     );
     held = { deps, app: createApp(deps, env), env };
   }
@@ -36,8 +39,7 @@ export default {
       refresh(deps).finally(() => prune(deps)),
     ]);
     const failed = runs.filter((run) => run.status === "rejected");
-    for (const { reason } of failed)
-      console.error(JSON.stringify({ level: "error", work: "scheduled", error: String(reason) }));
+    for (const { reason } of failed) logError({ work: "scheduled" }, reason);
     if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);
   },
 } satisfies ExportedHandler<Env>;

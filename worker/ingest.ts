@@ -9,7 +9,8 @@ import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
-import { type Draft, type Placed, type Refused, type Resolved, resolve } from "./resolve";
+import { type Draft, type Placed, type Resolved, resolve, type Why } from "./resolve";
+import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -21,23 +22,31 @@ const LEADS_A_BATCH = 40;
 export interface Ingested {
   /** For the key that all events came under; `null` where there were several. */
   answer: Answer | null;
-  /** Messages that did not count after all. */
-  refused: Refused[];
+  /** Messages that did not count after all, and why, by their ids: what the sender may know. */
+  refused: ReadonlyMap<string, Why>;
 }
 
-/** Counts events of one or more visitors. */
-export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Ingested> {
+/**
+ * Counts events of one or more visitors. `isTold`: whether the sender may know who is suppressed; if not, the answer is
+ * as if such messages had been let in.
+ */
+export async function ingest(
+  deps: Deps,
+  site: SiteRules,
+  received: readonly Received[],
+  isTold = false,
+): Promise<Ingested> {
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
   const keys = [...new Set(received.map(({ key }) => key))];
   let answer: Answer | null = null;
-  const refused: Refused[] = [];
+  const refused = new Map<string, Why>();
   for (let from = 0; from < keys.length; from += LEADS_A_BATCH) {
     const chunk = new Set(keys.slice(from, from + LEADS_A_BATCH));
     const mine = events.filter(({ key }) => chunk.has(key));
     const queues = [...chunk].map((key) => `${site.id} ${key}`);
-    const done = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine));
-    refused.push(...done.refused);
+    const done = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine, isTold));
+    for (const [id, why] of done.refused) refused.set(id, why);
     answer = keys.length === 1 ? done.answer : null;
   }
   return { answer, refused };
@@ -48,14 +57,23 @@ async function tryToWrite(
   site: SiteRules,
   keys: readonly string[],
   received: readonly Placed[],
-): Promise<{ answer: Answer; refused: readonly Refused[] }> {
+  isTold: boolean,
+): Promise<Ingested> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const read = new Set<string>();
     try {
-      const plan = await resolve(deps, site, keys, events, read);
+      const door = await Doorkeeper.of(site, events);
+      const plan = await resolve(deps, site, keys, events, read, door);
       if (!plan.held || [...plan.drafts].some(isChanged)) {
-        return { answer: await commit(deps, site, plan, received.at(-1)), refused: plan.refused };
+        const asked = received.at(-1);
+        const isHushed = !isTold && plan.turnedAway.size > 0;
+        const supposed = isHushed && (await resolve(deps, site, keys, events, read, Doorkeeper.open(site)));
+        // Before the write, after which what was read for it is out of date.
+        const hushed = supposed && (await reply(deps, site, supposed, asked));
+        await commit(deps, site, plan, door);
+        const refused = new Map([...plan.refused, ...(isTold ? plan.turnedAway : [])]);
+        return { answer: hushed || (await reply(deps, site, plan, asked)), refused };
       }
       // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
       for (const id of read) deps.leads.drop(id);
@@ -82,23 +100,27 @@ function withoutRepeats(received: readonly Received[]): Received[] {
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
 
-async function commit(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
+async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper): Promise<void> {
   const changed = [...plan.drafts].filter(isChanged);
-  if (changed.length > 0) {
-    const rows = await writeLeads(
-      deps.db,
-      site.id,
-      changed.flatMap(({ fresh }) => fresh),
-      changed.map(written),
-    );
-    for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
-    for (const [key, { lead }] of plan.owners) {
-      const row = rows.find(({ id }) => id === lead.id);
-      if (!row) continue;
-      lead.version = row.version;
-      deps.leads.set(key, row);
-    }
+  if (changed.length === 0) return;
+  const rows = await writeLeads(
+    deps.db,
+    site.id,
+    changed.flatMap(({ fresh }) => fresh),
+    changed.map(written),
+    door.asked,
+  );
+  for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
+  for (const [key, { lead }] of plan.owners) {
+    const row = rows.find(({ id }) => id === lead.id);
+    if (!row) continue;
+    lead.version = row.version;
+    deps.leads.set(key, row);
   }
+}
+
+/** The answer that a plan gives whoever sent the event asked about. */
+async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
   const owner = asked && plan.owners.get(asked.key);
   if (!owner) return answer(site, null, deps.clock());
   const asker = { visitor: asked.visitor, verified: asked.event.verified === true };

@@ -18,7 +18,13 @@ const KEY_KINDS = ["email", "user", "visitor"];
 
 /** The lead that an id names: its own, or `email:…`, `user:…`, `visitor:…`. */
 export async function openLead(deps: Deps, site: SiteRules, id: string): Promise<Current> {
-  return await current(deps, site, await rowOf(deps, site, id), deps.clock());
+  const row = await rowOf(deps, site, id);
+  if (row) return await current(deps, site, row, deps.clock());
+  throw noSuchLead(id);
+}
+
+export function noSuchLead(id: string): Failure {
+  return new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
 }
 
 /** The key that an id stands for. */
@@ -27,12 +33,10 @@ export function leadKeyOf(id: string): string {
   return !KEY_KINDS.includes(kind) ? `${LEAD_KEY}${id}` : kind === "email" ? id.toLowerCase() : id;
 }
 
-/** The row of the lead that an id names; throws `not_found` where there is none. */
-export async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow> {
+/** The row of the lead that an id names. */
+export async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow | null> {
   const key = leadKeyOf(id);
-  const row = (await findLeads(deps.db, site.id, [key])).get(key);
-  if (row) return row;
-  throw new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
+  return (await findLeads(deps.db, site.id, [key])).get(key) ?? null;
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -129,7 +129,7 @@ export async function recordLink(
   // The address was given by the site when it made the link: a lead that there is not yet begins with it.
   const named = link.l === undefined ? [{ ...identified(deps, link), messageId: link.i }] : [];
   const received = [...named, { ...said, messageId: deps.newId() }].map((one, index) => ({
-    event: { ...one, visitor: "" },
+    event: { ...one, visitor: "", link: key },
     key,
     visitor: null,
     index,

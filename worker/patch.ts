@@ -2,8 +2,10 @@
 import type { EventType, Json, JsonObject } from "./core/event";
 import { LEAD_KEY } from "./core/identity";
 import type { Deps } from "./deps";
+import { Failure } from "./failure";
 import { ingest } from "./ingest";
 import type { Current } from "./lead";
+import { wouldBeTurnedAway } from "./suppression";
 
 export const STATUSES = ["open", "opportunity", "customer", "partner", "employee"] as const;
 export const FEEDBACKS = ["qualified", "notReady", "unqualified"] as const;
@@ -14,6 +16,13 @@ export interface Patch {
   feedback?: (typeof FEEDBACKS)[number] | null | undefined;
   /** Lifts a disqualification that an event brought. */
   disqualified?: null | undefined;
+}
+
+function suppressed(): Failure {
+  return new Failure(
+    "conflict",
+    "traits: they name an address that is suppressed: whose it is was erased and is not to be kept again. Leave it out.",
+  );
 }
 
 /** Logs a patch on a lead. */
@@ -27,14 +36,15 @@ export async function patchLead(deps: Deps, { site, lead }: Current, patch: Patc
   if (patch.disqualified === null) said("Lead Requalified", {});
   const common = { timestamp: deps.clock(), visitor: "", verified: true as const, context: { active: false } };
   const key = `${LEAD_KEY}${lead.id}`;
-  await ingest(
-    deps,
-    site,
-    events.map((event, index) => ({
-      event: { messageId: deps.newId(), ...common, ...event },
-      key,
-      visitor: null,
-      index,
-    })),
-  );
+  const received = events.map((event, index) => ({
+    event: { messageId: deps.newId(), ...common, ...event },
+    key,
+    visitor: null,
+    index,
+  }));
+  for (const { event } of received) {
+    if (await wouldBeTurnedAway(deps.db, site, event, lead.keys)) throw suppressed();
+  }
+  // One that was suppressed just now is found again in there.
+  if ((await ingest(deps, site, received, true)).refused.size > 0) throw suppressed();
 }

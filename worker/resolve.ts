@@ -18,12 +18,13 @@ import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
 import { play, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
-import { type Entry, findLeads, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
+import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
 import { type Current, current, emptyCurrent, pendingCrossings } from "./lead";
+import type { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -45,12 +46,20 @@ export interface Draft extends Current {
   poorer: boolean;
 }
 
-/** A message that does not count because of who it says it is; `code` and `detail` go to its sender. */
-export interface Refused {
-  messageId: string;
-  code: string;
+/** Why a message does not count because of who it says it is. */
+export interface Why {
+  code: "too_many_identities" | "suppressed";
   detail: string;
 }
+
+const TOO_MANY: Why = {
+  code: "too_many_identities",
+  detail: `A visitor may claim at most ${CLAIMS_MAX} identities (userIds, addresses, previous ids).`,
+};
+const SUPPRESSED: Why = {
+  code: "suppressed",
+  detail: "It names an address that is suppressed: whose it is was erased and is not to be kept again.",
+};
 
 /** What the log notes of an event besides what was sent. */
 type Notes = Pick<LoggedEvent, "absorbed" | "unjoined" | "claimed">;
@@ -60,9 +69,12 @@ export interface Resolved {
   readonly drafts: ReadonlySet<Draft>;
   /** The draft of every key looked up that has one. */
   readonly owners: ReadonlyMap<string, Draft>;
-  readonly refused: readonly Refused[];
+  /** Messages that do not count, by their ids. */
+  readonly refused: ReadonlyMap<string, Why>;
   /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
   readonly held: boolean;
+  /** The same because they name somebody who is suppressed: not for everybody to know. */
+  readonly turnedAway: ReadonlyMap<string, Why>;
 }
 
 /** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
@@ -72,21 +84,23 @@ export async function resolve(
   keys: readonly string[],
   events: readonly Placed[],
   read: Set<string>,
+  door: Doorkeeper,
 ): Promise<Resolved> {
-  const resolution = new Resolution(deps, site, read);
+  const resolution = new Resolution(deps, site, read, door);
   await resolution.open(
     keys,
     events.flatMap(({ event }) => keysToLookUp(event)),
   );
-  for (const placed of events) await resolution.place(placed);
+  for (const placed of await resolution.letIn(events)) await resolution.place(placed);
   return resolution;
 }
 
 class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
-  readonly refused: Refused[] = [];
+  readonly refused = new Map<string, Why>();
   held = false;
+  readonly turnedAway = new Map<string, Why>();
   private readonly looked = new Set<string>();
   private readonly now: number;
 
@@ -94,6 +108,7 @@ class Resolution implements Resolved {
     private readonly deps: Deps,
     private readonly site: SiteRules,
     private readonly read: Set<string>,
+    private readonly door: Doorkeeper,
   ) {
     this.now = deps.clock();
   }
@@ -111,11 +126,27 @@ class Resolution implements Resolved {
       } else missing.push(key);
     }
     if (missing.length === 0) return;
-    for (const key of likely) {
-      if (!this.looked.has(key)) missing.push(key);
-      this.looked.add(key);
-    }
-    for (const [key, row] of await findLeads(this.deps.db, this.site.id, missing)) await this.own(key, row);
+    await this.find([...missing, ...this.notLooked(likely)]);
+  }
+
+  /** Leaves out the events that are turned away. */
+  async letIn(events: readonly Placed[]): Promise<Placed[]> {
+    const keysOf = (key: string) => this.owners.get(key)?.lead.keys ?? [];
+    const doubtful = events.filter(({ key, event }) => this.door.doubts(event, keysOf(key)));
+    if (doubtful.length > 0) await this.find(this.notLooked(doubtful.flatMap(({ event }) => keysToLookUp(event))));
+    const turned = events.filter(({ key, event }) => this.door.isTurnedAway(event, keysOf(key)));
+    for (const { event } of turned) this.turnedAway.set(event.messageId, SUPPRESSED);
+    return events.filter(({ event }) => !this.turnedAway.has(event.messageId));
+  }
+
+  private notLooked(keys: readonly string[]): string[] {
+    const wanted = keys.filter((key) => !this.looked.has(key));
+    for (const key of wanted) this.looked.add(key);
+    return wanted;
+  }
+
+  private async find(keys: readonly string[]): Promise<void> {
+    for (const [key, row] of await this.door.find(this.deps.db, keys)) await this.own(key, row);
   }
 
   private async own(key: string, row: LeadRow): Promise<void> {
@@ -134,8 +165,7 @@ class Resolution implements Resolved {
     let mine = this.owners.get(key) ?? this.newLead(key);
     if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {
-      const detail = `A visitor may claim at most ${CLAIMS_MAX} identities (userIds, addresses, previous ids).`;
-      this.refused.push({ messageId: event.messageId, code: "too_many_identities", detail });
+      this.refused.set(event.messageId, TOO_MANY);
       return;
     }
     const stated = statedKeys(event).filter((one) => one !== key && !mine.lead.keys.includes(one));

@@ -14,7 +14,7 @@ import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";
 import { type Current, current, emptyCurrent, leadWrite, pendingCrossings, settle } from "./lead";
-import { rowOf } from "./leads";
+import { noSuchLead, rowOf } from "./leads";
 
 /** The lead that was split, and the one that the visitor has now. */
 export interface Halves {
@@ -37,6 +37,7 @@ export async function splitLead(deps: Deps, site: SiteRules, id: string, visitor
 async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string): Promise<Halves> {
   const now = deps.clock();
   const row = await rowOf(deps, site, id);
+  if (!row) throw noSuchLead(id);
   const rest = await current(deps, site, row, now);
   requireClaim(rest.lead, visitor);
   const log = await readLog(deps.db, rest.lead);

@@ -4,6 +4,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
 import { StaleRead } from "./refusal";
+import { suppressedQuery } from "./suppressions";
 
 /** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
 export interface Entry extends LoggedEvent {
@@ -81,13 +82,33 @@ export function readLead(row: LeadRow): Lead {
   };
 }
 
+type FoundRow = LeadRow & { key: string };
+
+const byKey = (found: readonly FoundRow[]) => new Map(found.map(({ key, ...row }): [string, LeadRow] => [key, row]));
+
 /** The leads of a site that own the keys, by key. One round trip. */
 export async function findLeads(
   db: D1Database,
   siteId: string,
   keys: readonly string[],
 ): Promise<Map<string, LeadRow>> {
-  const { results } = await db
+  return byKey((await leadsQuery(db, siteId, keys).all<FoundRow>()).results);
+}
+
+/** The same, and which of some hashed addresses are suppressed. One round trip too. */
+export async function findLeadsAndSuppressed(
+  db: D1Database,
+  siteId: string,
+  keys: readonly string[],
+  hashes: readonly string[],
+): Promise<{ rows: Map<string, LeadRow>; suppressed: Set<string> }> {
+  const statements = [leadsQuery(db, siteId, keys), suppressedQuery(db, siteId, hashes)];
+  const [found, kept] = await db.batch<FoundRow & { hash: string }>(statements);
+  return { rows: byKey(found?.results ?? []), suppressed: new Set(kept?.results.map(({ hash }) => hash)) };
+}
+
+function leadsQuery(db: D1Database, siteId: string, keys: readonly string[]): D1PreparedStatement {
+  return db
     .prepare(
       `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
        WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))
@@ -99,9 +120,7 @@ export async function findLeads(
       siteId,
       JSON.stringify(keys),
       JSON.stringify(keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))),
-    )
-    .all<LeadRow & { key: string }>();
-  return new Map(results.map(({ key, ...row }) => [key, row]));
+    );
 }
 
 /** Leads whose levels time has changed, or will have by `until`: those due longest first. */
@@ -159,7 +178,7 @@ export async function readLogs(db: D1Database, leads: readonly Lead[]): Promise<
   const rows = stored[0] ? await readLogRows(db, stored[0].siteId, stored) : [];
   return leads.map((lead) => {
     const mine = rows.filter((row) => row.lead_id === lead.id);
-    if (lead.logged > 0 && mine[0]?.version !== lead.version) throw new StaleRead(lead.id);
+    if (lead.logged > 0 && mine[0]?.version !== lead.version) throw new StaleRead();
     // What was moved there since is still in the tail at hand.
     const before = mine.filter((row) => row.first < lead.logged);
     return [...before.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail];
@@ -175,6 +194,15 @@ async function readLogRows(db: D1Database, siteId: string, leads: readonly Lead[
     .bind(siteId, JSON.stringify(leads.map(({ id }) => id)))
     .all<{ lead_id: string; first: number; events: string; version: number }>();
   return results;
+}
+
+/** Every crossing of a lead, in their order. */
+export async function readAllCrossings(db: D1Database, lead: Lead): Promise<Crossing[]> {
+  const { results } = await db
+    .prepare("SELECT crossing FROM crossings WHERE lead_id = ?1 ORDER BY at, n")
+    .bind(lead.id)
+    .all<{ crossing: string }>();
+  return results.map(({ crossing }) => JSON.parse(crossing));
 }
 
 /** Crossings of a lead, latest first, before a position where one is given. */

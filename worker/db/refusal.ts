@@ -2,8 +2,8 @@
 
 /** What was read of a lead does not belong together: it was written in between. Reading it again mends it. */
 export class StaleRead extends Error {
-  constructor(leadId: string) {
-    super(`lead ${leadId} was written while it was read`);
+  constructor() {
+    super("a lead was written while it was read");
   }
 }
 
@@ -35,6 +35,8 @@ const TRANSIENT = [
   "D1 DB's isolate exceeded its memory limit",
   "D1 DB exceeded its CPU time limit",
   "Can't read from request stream",
+  // A file of our own that is just being rewritten (demo/vacuum.ts).
+  "SQLITE_BUSY",
 ];
 
 /** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */

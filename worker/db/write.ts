@@ -5,7 +5,9 @@
 import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
+import { messageDigests } from "./digest";
 import type { Entry, Lead, LeadRow } from "./leads";
+import { unlessSuppressed } from "./suppressions";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
 export const TAIL_MAX_EVENTS = 32;
@@ -37,12 +39,16 @@ export interface LeadWrite {
   log: Entry[] | null;
 }
 
-/** Ids and leads are written together or not at all. Returns the rows as they now are. */
+/**
+ * Ids and leads are written together or not at all. Returns the rows as they now are. `unsuppressed`: hashes of
+ * addresses that were let in; one that was suppressed since refuses the batch.
+ */
 export async function writeLeads(
   db: D1Database,
   siteId: string,
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
+  unsuppressed: readonly string[] = [],
 ): Promise<LeadRow[]> {
   const rows = writes.map(rowAfter);
   const statements = [
@@ -50,9 +56,10 @@ export async function writeLeads(
       ? [
           db
             .prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
-            .bind(siteId, JSON.stringify(messageIds)),
+            .bind(siteId, JSON.stringify(await messageDigests(messageIds))),
         ]
       : []),
+    ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
   ];
   await db.batch(statements);
@@ -83,11 +90,13 @@ export async function writeScores(db: D1Database, refreshed: readonly Refreshed[
 
 /** Ids of those given that already counted. */
 export async function knownMessages(db: D1Database, siteId: string, ids: readonly string[]): Promise<Set<string>> {
+  const digests = await messageDigests(ids);
   const { results } = await db
     .prepare("SELECT id FROM messages WHERE site_id = ?1 AND id IN (SELECT value FROM json_each(?2))")
-    .bind(siteId, JSON.stringify(ids))
+    .bind(siteId, JSON.stringify(digests))
     .all<{ id: string }>();
-  return new Set(results.map(({ id }) => id));
+  const known = new Set(results.map(({ id }) => id));
+  return new Set(ids.filter((_, i) => known.has(digests[i] ?? "")));
 }
 
 function rowAfter({ after, log }: LeadWrite): LeadRow {

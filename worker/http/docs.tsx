@@ -32,8 +32,9 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
     mend: "Use one of the methods that the Allow header names.",
   },
   conflict: {
-    means: "What is to be made exists already, such as a site with this write key.",
-    mend: "Choose another name, or use the one that exists.",
+    means:
+      "What is to be made exists already, such as a site with this write key; or an address to be written is suppressed.",
+    mend: "Choose another name, or use the one that exists. Of a person who asked not to be kept, write nothing.",
   },
   stale: {
     means: "The version in If-Match is not the one in force: somebody published in between.",

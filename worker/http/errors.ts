@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { refusalOf } from "../db/refusal";
 import { Failure, type FailureCode } from "../failure";
+import { logError, routeOf } from "./log";
 
 export type ErrorCode = FailureCode | "internal_error";
 
@@ -14,7 +15,7 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
   forbidden: { status: 403, title: "Not allowed" },
   not_found: { status: 404, title: "Not found" },
   wrong_method: { status: 405, title: "The path does not take this method" },
-  conflict: { status: 409, title: "It exists already" },
+  conflict: { status: 409, title: "In conflict with what there is" },
   stale: { status: 412, title: "It has changed since you read it" },
   too_large: { status: 413, title: "The request is too large" },
   invalid_rules: { status: 422, title: "The rules are not valid" },
@@ -33,7 +34,7 @@ export function problem(thrown: unknown, c: Context): Response {
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
   const error = refusalOf(cause) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
-    console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(cause) }));
+    logError(routeOf(c), error);
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";
     return document(c, "internal_error", detail);
   }

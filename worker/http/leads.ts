@@ -4,6 +4,8 @@ import * as z from "zod";
 import type { RuleSet } from "../core/rules";
 import { SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
+import { eraseLead } from "../erase";
+import { exportLead } from "../export";
 import { Failure } from "../failure";
 import { type Current, rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
@@ -53,6 +55,22 @@ export function leadRoutes(api: Api): Hono {
     return c.json({ ...shown(rest), split: shown(split) });
   });
 
+  app.delete("/leads/:id", async (c) => {
+    const site = await siteOf(api, c, "write");
+    const { suppress } = checked(eraseQuery, queryOf(c.req.raw));
+    await eraseLead(deps, site, idOf(c), suppress);
+    return c.body(null, 204);
+  });
+
+  get("/leads/:id/export", async (c) => {
+    const site = await siteOf(api, c, "read");
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
+    const found = await openLead(deps, site, idOf(c));
+    c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
+    c.header("Cache-Control", "no-store");
+    return await exportLead(deps, found);
+  });
+
   get("/leads/:id/explanation", async (c) => {
     const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
     return showExplanation(site, lead.state, supposedInstant(c, deps, lead.state.clock));
@@ -91,6 +109,7 @@ const patchBody = z
   })
   .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
 const splitBody = z.strictObject({ visitor: z.string("must be the id of a visitor").min(1, "must not be empty") });
+const eraseQuery = z.strictObject({ ...SITE, suppress: flag.default(false) });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
 const listQuery = z.strictObject({
   ...SITE,

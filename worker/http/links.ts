@@ -8,6 +8,7 @@ import { readObject } from "./body";
 import { type Api, SITE, siteOf } from "./context";
 import { gif } from "./gif";
 import { checked, queryOf } from "./input";
+import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
 
 export function linkRoutes(api: Api): Hono {
@@ -55,9 +56,7 @@ export function mailRoutes(deps: Deps): Hono {
   app.get("/o/:file{.+\\.gif}", async (c) => {
     const opened = await readLink(deps, "open", c.req.param("file").slice(0, -".gif".length)).catch(() => null);
     if (opened && !optedOut(c, opened)) {
-      await recordLink(deps, opened, "Email Opened", isMachine(c)).catch((error) =>
-        console.error(JSON.stringify({ level: "error", route: "/o/{token}.gif", error: String(error) })),
-      );
+      await recordLink(deps, opened, "Email Opened", isMachine(c)).catch((error) => logError(routeOf(c), error));
     }
     return gif(c);
   });

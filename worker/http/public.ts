@@ -15,6 +15,7 @@ import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
 import type { Api } from "./context";
 import { gif } from "./gif";
+import { logError, routeOf } from "./log";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -60,8 +61,7 @@ export function publicRoutes(api: Api): Hono {
     // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
     if (c.req.method === "GET")
       await pixel(c, api).catch((error) => {
-        if (!(error instanceof Failure))
-          console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
+        if (!(error instanceof Failure)) logError(routeOf(c), error);
       });
     return gif(c);
   });
@@ -89,13 +89,15 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
   const { events: proved, notes } = await prove(deps, sender.site, events);
-  const { answer, refused } = await ingest(deps, sender.site, await redeem(deps, sender.site, proved));
-  for (const { messageId, ...why } of refused) {
-    const index = events.find(({ event }) => event.messageId === messageId)?.index ?? 0;
-    rejected.push({ messageId, index, ...why });
-  }
-  rejected.sort((a, b) => a.index - b.index);
-  return c.json({ ...reply(c, events, answer, rejected), ...(notes.length > 0 ? { notes } : {}) });
+  const all = await redeem(deps, sender.site, proved);
+  // Who asked to be erased is nobody's business who only has the public key.
+  const { answer, refused } = await ingest(deps, sender.site, all, sender.trusted);
+  const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
+    const why = refused.get(messageId);
+    return why ? [{ messageId, index, ...why }] : [];
+  });
+  const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
+  return c.json({ ...reply(c, events, answer, told), ...(notes.length > 0 ? { notes } : {}) });
 }
 
 type JsonBody = Record<string, unknown>;

@@ -1,0 +1,63 @@
+/** Erasing a lead: one atomic batch, guarded by the version that was read as every write is (see write.ts). */
+import { LEAD_KEY } from "../core/identity";
+import type { Lead } from "./leads";
+
+/** How much of a lead's id stays where it says how far a run has come: its kind and 8 of 32 characters. */
+const PLACE_CHARS = "lead_".length + 8;
+
+/**
+ * Deletes all there is of a lead, whose message ids are kept as digests only. `hashes`: of addresses that are
+ * suppressed from now on, `at` ms. Refused as a conflict where anybody wrote the lead since it was read.
+ */
+export async function deleteLead(db: D1Database, lead: Lead, hashes: readonly string[], at: number): Promise<void> {
+  const { siteId, id, version, keys } = lead;
+  const guard = `${LEAD_KEY}${id}`;
+  const ids = [id, ...keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))];
+  await db.batch([
+    // NULL in lead_id refuses the batch if the lead is no longer as it was read.
+    db
+      .prepare(
+        `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, ?4, CASE WHEN EXISTS
+         (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?2 AND version = ?3) THEN ?2 END`,
+      )
+      .bind(siteId, id, version, guard),
+    db
+      .prepare(
+        "DELETE FROM identities WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2)) AND lead_id = ?3",
+      )
+      .bind(siteId, JSON.stringify([guard, ...keys]), id),
+    db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(id),
+    db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(id),
+    db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(siteId, id),
+    ...placeStatements(db, siteId, ids),
+    ...(hashes.length > 0 ? [suppressStatement(db, siteId, hashes, at)] : []),
+  ]);
+}
+
+/** Cuts an id short where a run stands at it, which the run does not notice: hardly any other lies in between. */
+function placeStatements(db: D1Database, siteId: string, ids: readonly string[]): D1PreparedStatement[] {
+  const list = JSON.stringify(ids);
+  return [
+    db
+      .prepare(
+        `UPDATE rule_versions SET cursor = substr(cursor, 1, ${PLACE_CHARS})
+         WHERE site_id = ?1 AND cursor IN (SELECT value FROM json_each(?2))`,
+      )
+      .bind(siteId, list),
+    db
+      .prepare(
+        `UPDATE sites SET pruned_to = substr(pruned_to, 1, ${PLACE_CHARS})
+         WHERE id = ?1 AND pruned_to IN (SELECT value FROM json_each(?2))`,
+      )
+      .bind(siteId, list),
+  ];
+}
+
+function suppressStatement(db: D1Database, siteId: string, hashes: readonly string[], at: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO suppressions (site_id, hash, at) SELECT ?1, value, ?3 FROM json_each(?2) WHERE true
+       ON CONFLICT DO NOTHING`,
+    )
+    .bind(siteId, JSON.stringify(hashes), at);
+}

@@ -1,0 +1,58 @@
+/**
+ * Erasure: everything that is a person's goes, and whoever returns is a stranger. Beacons in flight are refused by the
+ * lead's version, as by any other write, and find nobody when they read again.
+ */
+import { plainAddress } from "./core/addresses";
+import { isEmail, LEAD_KEY } from "./core/identity";
+import { dig } from "./core/read";
+import { deleteLead } from "./db/erase";
+import { type Lead, readLead } from "./db/leads";
+import { refusalOf } from "./db/refusal";
+import type { SiteRules } from "./db/sites";
+import { addressHashes } from "./db/suppressions";
+import type { Deps } from "./deps";
+import { Failure } from "./failure";
+import { noSuchLead, rowOf } from "./leads";
+
+/** Most tries, where others write the lead at the same time or the database fails. */
+const TRIES_MAX = 8;
+
+/**
+ * Erases the lead that an id names. `suppress`: what names one of its addresses later is turned away. Throws
+ * `not_found` where there is none.
+ */
+export async function eraseLead(deps: Deps, site: SiteRules, id: string, suppress: boolean): Promise<void> {
+  let mayBeDone = false;
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    try {
+      const row = await rowOf(deps, site, id);
+      if (!row && !mayBeDone) throw noSuchLead(id);
+      if (row) await erase(deps, site, readLead(row), suppress);
+      await deps.overwrite();
+      return;
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === null) throw error;
+      // Of what failed on the way nobody knows whether it was done.
+      if (refusal === "transient") mayBeDone = true;
+    }
+  }
+  throw new Failure("busy", "The database is busy. Send the same again.");
+}
+
+async function erase(deps: Deps, site: SiteRules, lead: Lead, suppress: boolean): Promise<void> {
+  const hashes = await addressHashes(site.secret, suppress ? addressesOf(lead) : []);
+  try {
+    await deleteLead(deps.db, lead, [...hashes.values()], deps.clock());
+  } finally {
+    deps.leads.drop(lead.id);
+  }
+}
+
+/** The addresses by which a lead goes: of its keys, userIds that are addresses among them, and the trait. */
+function addressesOf({ state, keys }: Lead): string[] {
+  const named = keys.filter((key) => !key.startsWith(LEAD_KEY)).map((key) => key.slice(key.indexOf(":") + 1));
+  const email = dig(state.traits, "email");
+  const addresses = [...named, ...(typeof email === "string" ? [email] : [])].map(plainAddress).filter(isEmail);
+  return [...new Set(addresses)];
+}
