@@ -71,7 +71,7 @@ async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
         name: "kelvin",
         modules: [{ type: "ESModule", path: "kelvin.js", contents: kelvin }],
         // KELVIN_LOCAL: webhooks may call private addresses, which production refuses.
-        bindings: { ...fromToml.bindings, KELVIN_ADMIN_KEY: adminKey, KELVIN_LOCAL: "1" },
+        bindings: { ...fromToml.bindings, ...identityProvider(), KELVIN_ADMIN_KEY: adminKey, KELVIN_LOCAL: "1" },
         serviceBindings: { ...fromToml.serviceBindings, SITE: "demo" },
       },
       {
@@ -84,6 +84,12 @@ async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
       },
     ],
   });
+}
+
+/** The organisation's identity provider, where the environment names one. */
+function identityProvider(): Record<string, string> {
+  const { ACCESS_JWKS_URL, ACCESS_AUDIENCE } = process.env;
+  return { ...(ACCESS_JWKS_URL ? { ACCESS_JWKS_URL } : {}), ...(ACCESS_AUDIENCE ? { ACCESS_AUDIENCE } : {}) };
 }
 
 /** One ES module for workerd, as `wrangler deploy` would make it. */

@@ -59,6 +59,8 @@ export interface WireReply {
   /** When, with no further activity, the temperature will next change; `null`: never. */
   validUntil?: string | null;
   rejected?: Rejection[];
+  /** Messages that counted, but not as their sender meant them: an identity token that does not hold. */
+  notes?: Rejection[];
   /** The browser asked not to be tracked (`Sec-GPC: 1`): nothing was stored. */
   optedOut?: true;
 }

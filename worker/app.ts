@@ -7,21 +7,27 @@ import { Failure } from "./failure";
 import { dashboardRoutes } from "./http/dashboard";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
+import { keyRoutes } from "./http/keys";
 import { leadRoutes } from "./http/leads";
+import { linkRoutes, mailRoutes } from "./http/links";
 import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
 import { tagRoutes } from "./http/tag";
+import { providerOf } from "./provider";
 
-export function createApp(deps: Deps, env: Pick<Env, "KELVIN_ADMIN_KEY" | "SITE">): Hono {
+export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   const app = new Hono();
   app.onError(problem);
   app.route("/", tagRoutes);
-  app.route("/v1", publicRoutes(deps, env.KELVIN_ADMIN_KEY));
-  const api = { deps, adminKey: env.KELVIN_ADMIN_KEY };
+  const api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env) };
+  app.route("/v1", publicRoutes(api));
   app.route("/v1", leadRoutes(api));
   app.route("/v1", rulesRoutes(api));
   app.route("/v1", siteRoutes(api));
+  app.route("/v1", keyRoutes(api));
+  app.route("/v1", linkRoutes(api));
+  app.route("/", mailRoutes(deps));
   app.route("/", schemaRoutes);
   app.route("/", docsRoutes);
   app.route("/dashboard", dashboardRoutes(api));

@@ -1,5 +1,6 @@
 /** Writes one lead that nothing happened to: brought up to the present, or with whatever else a run does to it. */
-import { findLeads, LEAD_KEY, type LeadRow } from "./db/leads";
+import { LEAD_KEY } from "./core/identity";
+import { findLeads, type LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import { type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";

@@ -1,6 +1,8 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
 import { LeadCache } from "./db/cache";
 import { SiteStore } from "./db/sites";
+import { type KeySet, keySetAt } from "./jwks";
+import { KeyStore } from "./keys";
 import { Queues } from "./queues";
 
 export interface Deps {
@@ -12,8 +14,11 @@ export interface Deps {
   /** A random id, 128 bits. */
   newId: () => string;
   sites: SiteStore;
+  keys: KeyStore;
   leads: LeadCache;
   queues: Queues;
+  /** The public keys of an identity provider, by the address of its key set. */
+  keySetAt: (url: string) => KeySet;
 }
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
@@ -26,8 +31,10 @@ export function createDeps(db: () => D1Database, clock: () => number, newId: () 
     tick: increasing(clock),
     newId,
     sites: new SiteStore(clock, db),
+    keys: new KeyStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(),
+    keySetAt,
   };
 }
 

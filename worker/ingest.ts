@@ -9,7 +9,7 @@ import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
-import { type Draft, type Placed, type Resolved, resolve } from "./resolve";
+import { type Draft, type Placed, type Refused, type Resolved, resolve } from "./resolve";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
@@ -18,19 +18,29 @@ const PAUSE_MS = 15;
 /** Most leads written in one D1 batch. */
 const LEADS_A_BATCH = 40;
 
-/** Counts events of one or more visitors; answers for the key asked about, when all events were of that key. */
-export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Answer | null> {
+export interface Ingested {
+  /** For the key that all events came under; `null` where there were several. */
+  answer: Answer | null;
+  /** Messages that did not count after all. */
+  refused: Refused[];
+}
+
+/** Counts events of one or more visitors. */
+export async function ingest(deps: Deps, site: SiteRules, received: readonly Received[]): Promise<Ingested> {
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
   const keys = [...new Set(received.map(({ key }) => key))];
-  let last: Answer | null = null;
+  let answer: Answer | null = null;
+  const refused: Refused[] = [];
   for (let from = 0; from < keys.length; from += LEADS_A_BATCH) {
     const chunk = new Set(keys.slice(from, from + LEADS_A_BATCH));
     const mine = events.filter(({ key }) => chunk.has(key));
     const queues = [...chunk].map((key) => `${site.id} ${key}`);
-    last = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine));
+    const done = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine));
+    refused.push(...done.refused);
+    answer = keys.length === 1 ? done.answer : null;
   }
-  return keys.length === 1 ? last : null;
+  return { answer, refused };
 }
 
 async function tryToWrite(
@@ -38,13 +48,15 @@ async function tryToWrite(
   site: SiteRules,
   keys: readonly string[],
   received: readonly Placed[],
-): Promise<Answer> {
+): Promise<{ answer: Answer; refused: readonly Refused[] }> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const read = new Set<string>();
     try {
       const plan = await resolve(deps, site, keys, events, read);
-      if (!plan.held || [...plan.drafts].some(isChanged)) return await commit(deps, site, plan, received.at(-1));
+      if (!plan.held || [...plan.drafts].some(isChanged)) {
+        return { answer: await commit(deps, site, plan, received.at(-1)), refused: plan.refused };
+      }
       // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
       for (const id of read) deps.leads.drop(id);
     } catch (error) {

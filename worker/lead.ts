@@ -3,12 +3,12 @@
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
-import { type Crossing, replay, Teller } from "./core/play";
+import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
 import type { SiteRules } from "./db/sites";
-import type { LeadWrite } from "./db/write";
+import { type LeadWrite, NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 
 /** A lead under the rules in force, and crossings on the way there that are not written yet. */
@@ -16,6 +16,27 @@ export interface Current {
   site: SiteRules;
   lead: Lead;
   crossings: Crossing[];
+}
+
+/** A lead of whom nothing is known yet; `id`: the one it once had, where it had one. */
+export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = null): Current {
+  const lead: Lead = {
+    id: id ?? `lead_${deps.newId()}`,
+    siteId: site.id,
+    version: 0,
+    rulesVersion: site.rulesVersion,
+    state: emptyState(site.rules),
+    told: NOTHING_TOLD,
+    tail: [],
+    logged: 0,
+    dueAt: null,
+    refreshAt: null,
+    score: 0,
+    scores: {},
+    oldestAt: null,
+    keys: [],
+  };
+  return { site, lead, crossings: [] };
 }
 
 /** The lead of a row, folded anew where the rules have changed since it was written. */
@@ -101,7 +122,7 @@ export function leadWrite(site: SiteRules, before: LeadRow | null, lead: Lead, c
     known: isKnown(state),
     disqualified: new View(site.rules, state, at).disqualified() !== null,
     crossings,
-    keys: { free: [], moved: [] },
+    keys: NO_KEYS,
     absorbed: [],
     log: null,
   };

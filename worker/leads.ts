@@ -1,12 +1,13 @@
 /** Leads for marketers: one, many, why it scores what it does, and what it did. */
 import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
+import { LEAD_KEY } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { isFreeMail } from "./core/mail";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { emailOf, isKnown, sum, View } from "./core/view";
-import { findLeads, LEAD_KEY, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
+import { findLeads, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
 import { type LeadFilter, listLeads, type Position, type Sort } from "./db/list";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
@@ -17,15 +18,21 @@ const KEY_KINDS = ["email", "user", "visitor"];
 
 /** The lead that an id names: its own, or `email:…`, `user:…`, `visitor:…`. */
 export async function openLead(deps: Deps, site: SiteRules, id: string): Promise<Current> {
-  const row = await rowOf(deps, site, id);
-  if (row) return await current(deps, site, row, deps.clock());
-  throw new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
+  return await current(deps, site, await rowOf(deps, site, id), deps.clock());
 }
 
-async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow | null> {
+/** The key that an id stands for. */
+export function leadKeyOf(id: string): string {
   const kind = id.slice(0, id.indexOf(":"));
-  const key = !KEY_KINDS.includes(kind) ? `${LEAD_KEY}${id}` : kind === "email" ? id.toLowerCase() : id;
-  return (await findLeads(deps.db, site.id, [key])).get(key) ?? null;
+  return !KEY_KINDS.includes(kind) ? `${LEAD_KEY}${id}` : kind === "email" ? id.toLowerCase() : id;
+}
+
+/** The row of the lead that an id names; throws `not_found` where there is none. */
+export async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<LeadRow> {
+  const key = leadKeyOf(id);
+  const row = (await findLeads(deps.db, site.id, [key])).get(key);
+  if (row) return row;
+  throw new Failure("not_found", `There is no lead "${id}"; an id is lead_…, email:…, user:… or visitor:….`);
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,6 +1,6 @@
 /** What marketers and sales say of a lead: logged as events like any other, so that a replay knows it too. */
 import type { EventType, Json, JsonObject } from "./core/event";
-import { LEAD_KEY } from "./db/leads";
+import { LEAD_KEY } from "./core/identity";
 import type { Deps } from "./deps";
 import { ingest } from "./ingest";
 import type { Current } from "./lead";
@@ -30,6 +30,11 @@ export async function patchLead(deps: Deps, { site, lead }: Current, patch: Patc
   await ingest(
     deps,
     site,
-    events.map((event) => ({ event: { messageId: deps.newId(), ...common, ...event }, key, visitor: null })),
+    events.map((event, index) => ({
+      event: { messageId: deps.newId(), ...common, ...event },
+      key,
+      visitor: null,
+      index,
+    })),
   );
 }

@@ -5,9 +5,10 @@
  */
 import { rewriteLead } from "./catchup";
 import { DAY_MS } from "./core/duration";
+import { LEAD_KEY } from "./core/identity";
 import { replay } from "./core/play";
 import { oldestWith, pruneLog } from "./core/prune";
-import { type Entry, findLeads, LEAD_KEY, type LeadRow, oldestAfter, readLog } from "./db/leads";
+import { type Entry, findLeads, type LeadRow, oldestAfter, readLog } from "./db/leads";
 import { notePruning, type Pruning, sitesToPrune } from "./db/sites";
 import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";

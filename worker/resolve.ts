@@ -3,17 +3,27 @@
  * that two are one, and folds. It leaves drafts that carry everything to be written; nothing is written here.
  */
 import type { LoggedEvent } from "./core/event";
-import { joinOf, KEYS_MAX, statedKeys, visitorKey } from "./core/identity";
+import {
+  apartKey,
+  CLAIMS_MAX,
+  claimsTooMuch,
+  joinOf,
+  KEYS_MAX,
+  keysToLookUp,
+  LEAD_KEY,
+  statedKeys,
+  visitorKey,
+} from "./core/identity";
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
-import { NOTHING_TOLD, play, replay, Teller } from "./core/play";
+import { play, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
-import { emptyState } from "./core/state";
-import { type Entry, findLeads, inAcceptedOrder, LEAD_KEY, type Lead, type LeadRow, readLogs } from "./db/leads";
+import { type Entry, findLeads, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
+import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current, pendingCrossings } from "./lead";
+import { type Current, current, emptyCurrent, pendingCrossings } from "./lead";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -26,8 +36,7 @@ export interface Draft extends Current {
   before: LeadRow | null;
   /** Ids of the messages folded into it. */
   fresh: string[];
-  /** Keys that become the lead's: `free` ones nobody may have, `moved` ones come from another lead. */
-  keys: { free: string[]; moved: string[] };
+  keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
   /** The whole log, where leads were joined and it is to be written anew. */
@@ -36,11 +45,22 @@ export interface Draft extends Current {
   poorer: boolean;
 }
 
+/** A message that does not count because of who it says it is; `code` and `detail` go to its sender. */
+export interface Refused {
+  messageId: string;
+  code: string;
+  detail: string;
+}
+
+/** What the log notes of an event besides what was sent. */
+type Notes = Pick<LoggedEvent, "absorbed" | "unjoined" | "claimed">;
+
 export interface Resolved {
   /** Everything to be written, and what was only looked at. */
   readonly drafts: ReadonlySet<Draft>;
   /** The draft of every key looked up that has one. */
   readonly owners: ReadonlyMap<string, Draft>;
+  readonly refused: readonly Refused[];
   /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
   readonly held: boolean;
 }
@@ -56,7 +76,7 @@ export async function resolve(
   const resolution = new Resolution(deps, site, read);
   await resolution.open(
     keys,
-    events.flatMap(({ event }) => statedKeys(event)),
+    events.flatMap(({ event }) => keysToLookUp(event)),
   );
   for (const placed of events) await resolution.place(placed);
   return resolution;
@@ -65,6 +85,7 @@ export async function resolve(
 class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
+  readonly refused: Refused[] = [];
   held = false;
   private readonly looked = new Set<string>();
   private readonly now: number;
@@ -112,34 +133,61 @@ class Resolution implements Resolved {
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
     let mine = this.owners.get(key) ?? this.newLead(key);
     if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
+    if (claimsTooMuch(event, mine.lead.state)) {
+      const detail = `A visitor may claim at most ${CLAIMS_MAX} identities (userIds, addresses, previous ids).`;
+      this.refused.push({ messageId: event.messageId, code: "too_many_identities", detail });
+      return;
+    }
     const stated = statedKeys(event).filter((one) => one !== key && !mine.lead.keys.includes(one));
-    await this.open(stated);
-    for (const one of stated) mine = await this.join(mine, event, one, visitor);
-    this.fold(mine, event, place, acceptedAt);
+    await this.open(keysToLookUp(event, stated));
+    if (event.link?.startsWith(LEAD_KEY) && !this.owners.has(event.link)) return;
+    const notes: Notes = {};
+    for (const one of stated) mine = await this.join(mine, event, one, visitor, notes);
+    // A click on somebody else's link, by whoever is proved to be another person, says nothing of either.
+    if (event.link !== undefined && event.link !== key && this.owners.get(event.link) !== mine) return;
+    this.fold(mine, { ...event, ...notes }, place, acceptedAt);
   }
 
   /** Acts on one stated key; returns the lead that the event belongs to from now on. */
-  private async join(mine: Draft, event: LoggedEvent, key: string, visitor: string | null): Promise<Draft> {
+  private async join(
+    mine: Draft,
+    event: LoggedEvent,
+    key: string,
+    visitor: string | null,
+    notes: Notes,
+  ): Promise<Draft> {
     const theirs = this.owners.get(key) ?? null;
-    if (theirs === mine) return mine;
-    switch (joinOf(event, key, mine.lead.state, theirs?.lead.state ?? null)) {
+    if (theirs === mine || this.isApart(event, key)) return mine;
+    const join = joinOf(event, key, mine.lead.state, theirs?.lead.state ?? null);
+    if (join === "stay" || (join === "move" && visitor === null)) return mine;
+    if (join === "full" || !hasRoom(join, mine, theirs)) {
+      notes.unjoined = "full";
+      return mine;
+    }
+    switch (join) {
       case "merge":
-        return theirs ? await this.merge(mine, theirs) : mine;
-      case "move":
-        return visitor === null ? mine : this.move(mine, theirs ?? this.newLead(key), visitorKey(visitor));
+        if (!theirs) return mine;
+        if (mine.before) notes.absorbed = mine.lead.id;
+        return await this.merge(mine, theirs);
+      case "move": {
+        const claims = mine.lead.state.visitors.find(({ id }) => id === visitor)?.claims;
+        if (claims) notes.claimed = claims;
+        return this.move(mine, theirs ?? this.newLead(key), visitorKey(visitor ?? ""));
+      }
       case "take":
-        if (mine.lead.keys.length >= KEYS_MAX) return mine;
         if (theirs) this.move(theirs, mine, key);
         else this.give(mine, key);
-        return mine;
-      case "stay":
         return mine;
     }
   }
 
+  /** Whether the event's visitor was split from the key's owner, and only says again what it said before. */
+  private isApart(event: LoggedEvent, key: string): boolean {
+    return !event.verified && this.owners.has(apartKey(event.visitor, key));
+  }
+
   /** `mine` goes up in `theirs`: the union of their events, folded in the order they were accepted. */
   private async merge(mine: Draft, theirs: Draft): Promise<Draft> {
-    if (mine.lead.keys.length + theirs.lead.keys.length > KEYS_MAX) return mine;
     const stored = [theirs, mine].map(({ lead, log }) => ({ lead, log }));
     const logs = await readLogs(
       this.deps.db,
@@ -207,29 +255,27 @@ class Resolution implements Resolved {
 
   private newLead(key: string): Draft {
     if (key.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
-    const { site } = this;
-    const lead: Lead = {
-      id: `lead_${this.deps.newId()}`,
-      siteId: site.id,
-      version: 0,
-      rulesVersion: site.rulesVersion,
-      state: emptyState(site.rules),
-      told: NOTHING_TOLD,
-      tail: [],
-      logged: 0,
-      dueAt: null,
-      refreshAt: null,
-      score: 0,
-      scores: {},
-      keys: [],
-      oldestAt: null,
-    };
-    const made = this.add(draft({ site, lead, crossings: [] }, null));
+    const made = this.add(draft(emptyCurrent(this.deps, this.site), null));
     this.give(made, key);
     return made;
   }
 }
 
+/** Whether the keys that come over find room with the lead they come to. */
+function hasRoom(join: "merge" | "move" | "take", mine: Draft, theirs: Draft | null): boolean {
+  if (join === "take") return mine.lead.keys.length < KEYS_MAX;
+  const coming = join === "merge" ? mine.lead.keys.length : 1;
+  return coming + (theirs?.lead.keys.length ?? 0) <= KEYS_MAX;
+}
+
 function draft(found: Current, before: LeadRow | null): Draft {
-  return { ...found, before, fresh: [], keys: { free: [], moved: [] }, absorbed: [], log: null, poorer: false };
+  return {
+    ...found,
+    before,
+    fresh: [],
+    keys: { free: [], moved: [], dropped: [] },
+    absorbed: [],
+    log: null,
+    poorer: false,
+  };
 }

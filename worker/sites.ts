@@ -1,7 +1,14 @@
 /** Sites: made and changed. */
 
 import { FIRST_PRESET, PRESETS, type PresetName } from "./core/presets";
-import { insertSite, type Site, type SiteRules, type SiteSettings, updateSite } from "./db/sites";
+import {
+  insertSite,
+  replaceIdentitySecret,
+  type Site,
+  type SiteRules,
+  type SiteSettings,
+  updateSite,
+} from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 
@@ -68,4 +75,19 @@ export async function changeSite(deps: Deps, site: SiteRules, wanted: Stated): P
   await updateSite(deps.db, site.id, changes);
   deps.sites.forget();
   return { ...site, ...changes };
+}
+
+/**
+ * Gives a site a new identity secret, shown only now. Tokens signed with the one before are taken for `overlapMs` more;
+ * of the one before that nothing is kept.
+ */
+export async function rotateIdentitySecret(deps: Deps, site: SiteRules, overlapMs: number) {
+  const identitySecret = newSecret(deps);
+  const identityPreviousUntil = deps.clock() + overlapMs;
+  const before = site.identitySecret;
+  if (!(await replaceIdentitySecret(deps.db, site.id, before, { identitySecret, identityPreviousUntil }))) {
+    throw new Failure("conflict", "The identity secret was rotated at the same time. Read the site's answer to that.");
+  }
+  deps.sites.forget();
+  return { identitySecret, identityPreviousUntil };
 }

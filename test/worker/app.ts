@@ -6,6 +6,7 @@ import { replay } from "../../worker/core/play";
 import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
 import { compiled } from "../../worker/db/sites";
 import { createDeps, type Deps } from "../../worker/deps";
+import type { Env } from "../../worker/env";
 import { Api } from "../support/api";
 
 export const { DB } = env as unknown as { DB: D1Database };
@@ -16,16 +17,21 @@ export const DAY = 86_400_000;
 export interface AppOptions {
   db?: D1Database;
   clock?: () => number;
+  /** Variables beside the admin key. */
+  env?: Partial<Env>;
 }
 
 /** An isolate of its own, with what its background work needs: nothing is shared with another but the database. */
-export function startIsolate({ db = DB, clock = Date.now }: AppOptions = {}): { api: Api; deps: Deps } {
+export function startIsolate({ db = DB, clock = Date.now, env: variables = {} }: AppOptions = {}): {
+  api: Api;
+  deps: Deps;
+} {
   const deps = createDeps(
     () => db,
     clock,
     () => crypto.randomUUID().replaceAll("-", ""),
   );
-  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY });
+  const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY, ...variables });
   const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);
   return { api, deps };
 }

@@ -48,8 +48,18 @@ export interface LoggedEvent {
   country?: string;
   /** Sent by a program (scanner, prefetcher, bot): recorded, earns nothing. */
   machine?: true;
-  /** The identity in it was proved (signed token or secret key); else it is a claim. */
+  /** The identity in it was proved (signed token, secret key, click on a signed link); else it is a claim. */
   verified?: true;
+  /** Of a verified `identify`: its token proved the userId but not the address in its traits, which stays a claim. */
+  emailClaimed?: true;
+  /** Key of the lead that a signed e-mail link was made for, and that this event joins. */
+  link?: string;
+  /** Id of the lead that went up in this one because of the event. */
+  absorbed?: string;
+  /** The event named somebody whose lead has all the names or visitors that one may have: nothing was joined. */
+  unjoined?: "full";
+  /** Digests of the identities that the event's visitor had claimed before it came over from another lead with it. */
+  claimed?: string[];
   /** Its content was pruned, for it is older than the site keeps events whole. */
   pruned?: Pruned;
 }

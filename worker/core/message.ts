@@ -7,7 +7,7 @@ import type { Rejection } from "../../snippet/wire";
 import { withBareAddresses } from "./address";
 import { DAY_MS } from "./duration";
 import type { EventType, Json, JsonObject, LoggedEvent } from "./event";
-import { dig, put } from "./read";
+import { dig, parseUrl, put } from "./read";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
 export const MESSAGE_MAX_BYTES = 32_768;
@@ -46,7 +46,16 @@ export interface Received {
   key: string;
   /** The visitor, `null` for messages of a user without one. */
   visitor: string | null;
+  /** Place of its message in the batch, from 0. */
+  index: number;
+  /** Identity token of an `identify`, not looked at yet. */
+  token?: string;
+  /** What a click on an e-mail link left in the address of the page that it led to, not looked at yet. */
+  ticket?: string;
 }
+
+/** Query parameter of a landing page that carries the ticket of a click. */
+export const TICKET_PARAMETER = "kelvin";
 
 /** Text that survives every store unchanged: no control characters, no lone surrogates. */
 function isClean(text: string): boolean {
@@ -146,7 +155,7 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
   if (!reception.trusted && timestamp < reception.now - EVENT_MAX_AGE_MS) {
     return reject("too_old", "The timestamp is more than 30 days ago; import history with a secret key.");
   }
-  return received(message, timestamp, reception);
+  return received(message, timestamp, index, reception);
 }
 
 function readId(raw: unknown): string | null {
@@ -163,7 +172,7 @@ function correctedTime(message: Message, { now, sentAt }: Reception): number {
   return Math.min(now, sent === null ? stated : stated + now - sent);
 }
 
-function received(message: Message, timestamp: number, reception: Reception): Received {
+function received(message: Message, timestamp: number, index: number, reception: Reception): Received {
   const { type } = message;
   const visitor = message.anonymousId ?? null;
   const event: LoggedEvent = {
@@ -189,7 +198,18 @@ function received(message: Message, timestamp: number, reception: Reception): Re
   if (reception.trusted) event.verified = true;
   const key = visitor === null ? `user:${message.userId}` : `visitor:${visitor}`;
   // What the fold sees now must be what a replay will read: JSON turns 1e400 into null, -0 into 0.
-  return { event: JSON.parse(JSON.stringify(event)) as LoggedEvent, key, visitor };
+  const logged = JSON.parse(JSON.stringify(event)) as LoggedEvent;
+  return { event: logged, key, visitor, index, ...brought(message, reception) };
+}
+
+/** What a message from a browser brings along for the Worker's eyes only. */
+function brought({ type, properties, context }: Message, { trusted }: Reception): Pick<Received, "token" | "ticket"> {
+  if (trusted) return {};
+  const token = dig(context ?? {}, "token");
+  if (type === "identify") return typeof token === "string" ? { token } : {};
+  const url = type === "page" ? (dig(properties ?? {}, "url") ?? dig(context ?? {}, "page.url")) : undefined;
+  const ticket = parseUrl(url)?.searchParams.get(TICKET_PARAMETER);
+  return ticket ? { ticket } : {};
 }
 
 function keptContext(context: JsonObject): JsonObject | null {

@@ -1,7 +1,7 @@
 /** The part of the fold that is about who the lead is: its visitors and their trust, traits, userIds, standing in sales. */
 import type { JsonObject, LoggedEvent } from "./event";
 import { triggerKey } from "./fields";
-import { statedEmail } from "./identity";
+import { claimsOf, statedEmail } from "./identity";
 import { dig, put } from "./read";
 import { STATUS_DEFAULT, type State, VISITORS_MAX } from "./state";
 
@@ -31,8 +31,16 @@ export function noteVisitor(state: State, event: LoggedEvent): void {
       1,
     );
   }
-  const says = event.type === "alias" || event.userId !== undefined || statedEmail(event) !== null;
-  if (says) noteTrust(state, event, event.visitor);
+  noteClaims(state, event);
+  const says = event.type === "alias" || statedEmail(event) !== null || event.userId !== undefined;
+  if (says || event.link !== undefined) noteTrust(state, event, event.visitor);
+}
+
+/** How many identities a visitor claims is bounded, wherever it goes: see `claimsTooMuch`. */
+function noteClaims(state: State, event: LoggedEvent): void {
+  const fresh = [...(event.claimed ?? []), ...claimsOf(event)];
+  const known = state.visitors.find(({ id }) => id === event.visitor);
+  if (known && fresh.length > 0) known.claims = [...new Set([...(known.claims ?? []), ...fresh])];
 }
 
 /** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */
@@ -79,10 +87,11 @@ function mergeTraits(state: State, event: LoggedEvent, traits: JsonObject): void
   const proven = new Set(state.proven);
   for (const [name, value] of Object.entries(traits)) {
     // The address of a group is not the lead's own.
-    if ((!event.verified && proven.has(name)) || (event.type === "group" && name === "email")) continue;
+    const isProof = event.verified && !(event.emailClaimed && name === "email");
+    if ((!isProof && proven.has(name)) || (event.type === "group" && name === "email")) continue;
     if (value === null) delete merged[name];
     else put(merged, name, value);
-    if (event.verified && value !== null) proven.add(name);
+    if (isProof && value !== null) proven.add(name);
     else proven.delete(name);
   }
   if (JSON.stringify(merged).length > TRAITS_MAX_CHARS) return;

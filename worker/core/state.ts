@@ -48,6 +48,8 @@ export interface Visitor {
   /** ms */
   lastSeen: number;
   trust: Trust;
+  /** Digests of the identities it has claimed, where it has. */
+  claims?: string[];
 }
 
 /** Most visitors of one lead. */

@@ -31,7 +31,8 @@ export const SignIn: FC<{ next: string; wrong?: string }> = ({ next, wrong }) =>
             </p>
           )}
           <p id="hint" class="muted small">
-            The admin key, which <code>npm start</code> prints. You stay signed in for 12 hours.
+            One with the scope <code>read</code>, such as the admin key that <code>npm start</code> prints. You stay
+            signed in for 12 hours.
           </p>
           <button type="submit" class="primary">
             Sign in

@@ -1,5 +1,6 @@
 /** Leads in D1: what is stored of one, and finding them with their logs and histories. Writing is write.ts's. */
 import type { LoggedEvent } from "../core/event";
+import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
 import { StaleRead } from "./refusal";
@@ -79,9 +80,6 @@ export function readLead(row: LeadRow): Lead {
     scores: JSON.parse(row.scores),
   };
 }
-
-/** Key of a lead by its own id. */
-export const LEAD_KEY = "lead:";
 
 /** The leads of a site that own the keys, by key. One round trip. */
 export async function findLeads(

@@ -1,5 +1,6 @@
 /** The tables, for typed reads. The SQL of migrations/ is the truth; a test holds the two together. */
 import { integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Scope } from "./keys";
 
 export const sites = sqliteTable("sites", {
   id: text("id").primaryKey(),
@@ -94,7 +95,7 @@ export const keys = sqliteTable("keys", {
   id: text("id").primaryKey(),
   name: text("name").notNull(),
   hash: text("hash").notNull(),
-  scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+  scopes: text("scopes", { mode: "json" }).$type<Scope[]>().notNull(),
   createdAt: integer("created_at").notNull(),
   lastUsedAt: integer("last_used_at"),
 });

@@ -175,6 +175,21 @@ export async function notePruning(db: D1Database, from: Pruning, to: Pick<Prunin
   return meta.changes > 0;
 }
 
+/** Puts a new identity secret in the place of `before`; `false` where that is no longer the one in force. */
+export async function replaceIdentitySecret(
+  db: D1Database,
+  id: string,
+  before: string,
+  after: { identitySecret: string; identityPreviousUntil: number },
+): Promise<boolean> {
+  const { meta } = await drizzle(db)
+    .update(sites)
+    .set({ ...after, identityPrevious: before })
+    .where(and(eq(sites.id, id), eq(sites.identitySecret, before)))
+    .run();
+  return meta.changes === 1;
+}
+
 /** Whether the database answers. */
 export async function ping(db: D1Database): Promise<boolean> {
   return await db

@@ -2,13 +2,26 @@
  * Writing leads: one atomic batch that carries the versions it read. If anybody else wrote a lead in between, a CHECK
  * refuses the whole batch (see refusal.ts), so nothing is ever half written or written over.
  */
+import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
-import { type Entry, LEAD_KEY, type Lead, type LeadRow } from "./leads";
+import type { Entry, Lead, LeadRow } from "./leads";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
 export const TAIL_MAX_EVENTS = 32;
 export const TAIL_MAX_CHARS = 32_768;
+
+/** Keys that become a lead's, or nobody's. */
+export interface KeyChanges {
+  /** Ones that nobody may have. */
+  free: string[];
+  /** Ones that come from another lead. */
+  moved: string[];
+  /** Ones that are no name of anybody any more. */
+  dropped: string[];
+}
+
+export const NO_KEYS: KeyChanges = { free: [], moved: [], dropped: [] };
 
 /** What is to become of one lead. */
 export interface LeadWrite {
@@ -17,8 +30,7 @@ export interface LeadWrite {
   known: boolean;
   disqualified: boolean;
   crossings: Crossing[];
-  /** Keys that become the lead's: `free` ones nobody may have, `moved` ones come from another lead. */
-  keys: { free: string[]; moved: string[] };
+  keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
   /** The whole log, where it is to be written anew. */
@@ -136,6 +148,13 @@ function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedS
 function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
   const free = keys.free.filter((key) => !key.startsWith(LEAD_KEY));
   return [
+    ...(keys.dropped.length > 0
+      ? [
+          db
+            .prepare("DELETE FROM identities WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))")
+            .bind(row.site_id, JSON.stringify(keys.dropped)),
+        ]
+      : []),
     ...(free.length > 0
       ? [
           db

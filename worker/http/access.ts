@@ -1,39 +1,27 @@
-/** Who calls: the write key of a site for public calls, a secret key for the marketers' API. */
+/** Who may call: with the write key of a site for public calls, with a secret key for the marketers' API. */
+import type { Context } from "hono";
+import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { sessionOpens } from "./session";
+import { authorization, bearerHolder } from "./caller";
+import type { Api } from "./context";
+import { sessionScopes } from "./session";
 
-export type Scope = "read" | "write" | "admin";
-
-/** Credentials of the Authorization header. */
-function authorization(request: Request): { bearer?: string; basicUser?: string } {
-  const [scheme, value] = (request.headers.get("Authorization") ?? "").split(" ", 2);
-  if (value === undefined) return {};
-  if (scheme?.toLowerCase() === "bearer") return { bearer: value };
-  if (scheme?.toLowerCase() !== "basic") return {};
-  try {
-    return { basicUser: atob(value).split(":", 1)[0] ?? "" };
-  } catch {
-    return {};
-  }
+/** Refuses calls without a secret key or token of the scope, or a signed-in session that may read it. */
+export async function requireScope(api: Api, c: Context, scope: Scope): Promise<void> {
+  const scopes = await scopesOf(api, c);
+  if (scopes.includes(scope)) return;
+  const has = scopes.length > 0 ? scopes.join(", ") : "none";
+  throw new Failure("forbidden", `This call takes the scope "${scope}"; scopes of your key: ${has}.`);
 }
 
-/** Whether two texts are the same, in a time that does not tell where they differ (it compares their digests). */
-async function sameText(a: string, b: string): Promise<boolean> {
-  const digest = (text: string) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  const [left, right] = await Promise.all([digest(a), digest(b)]);
-  return crypto.subtle.timingSafeEqual(left, right);
-}
-
-/** Refuses calls without a secret key of the scope, or a signed-in session that may read it. */
-export async function requireScope(request: Request, adminKey: string, scope: Scope): Promise<void> {
-  const { bearer } = authorization(request);
-  if (bearer === undefined && (await sessionOpens(request, adminKey, scope))) return;
-  if (bearer === undefined) {
-    throw new Failure("unauthorized", "Send a secret key: Authorization: Bearer <key>.");
-  }
-  if (!(await sameText(bearer, adminKey))) throw new Failure("unauthorized", "The secret key is not known.");
+async function scopesOf(api: Api, c: Context): Promise<readonly Scope[]> {
+  const { bearer } = authorization(c.req.raw);
+  const scopes =
+    bearer === undefined ? await sessionScopes(api, c.req.raw) : (await bearerHolder(api, c, bearer)).scopes;
+  if (scopes) return scopes;
+  throw new Failure("unauthorized", "Send a secret key: Authorization: Bearer <key>.");
 }
 
 /** The site that a call of the marketers' API is about: named by `?site=`, or the only one there is. */
@@ -64,11 +52,13 @@ export interface Sender {
  * The sender of a public call. The write key stands in the Basic user name, in the body or the query; with a secret
  * key it only names the site. Throws 401 for a key that no site has, 403 for a page of another origin.
  */
-export async function requireSender(deps: Deps, adminKey: string, request: Request, stated: unknown): Promise<Sender> {
+export async function requireSender(api: Api, c: Context, stated: unknown): Promise<Sender> {
+  const { deps } = api;
+  const request = c.req.raw;
   const { bearer, basicUser } = authorization(request);
   const query = new URL(request.url).searchParams;
   const trusted = bearer !== undefined;
-  if (trusted) await requireScope(request, adminKey, "write");
+  if (trusted) await requireScope(api, c, "write");
   const key = [basicUser, stated, query.get("writeKey"), trusted ? query.get("site") : null].find(
     (one): one is string => typeof one === "string" && one !== "",
   );

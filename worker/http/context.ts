@@ -1,22 +1,29 @@
 /** What the routes of the marketers' API share: who calls, about which site, supposing which instant. */
 import type { Context } from "hono";
 import * as z from "zod";
+import type { Scope } from "../db/keys";
 import { listSites, type SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { requireScope, requireSite, type Scope } from "./access";
+import type { Provider } from "../provider";
+import { requireScope, requireSite } from "./access";
 import { checked, instant, queryOf } from "./input";
+
+export { later } from "./later";
 
 export interface Api {
   deps: Deps;
   adminKey: string;
+  /** The organisation's identity provider, where there is one. */
+  provider: Provider | null;
 }
 
 /** `?site=`, allowed on every call. */
 export const SITE = { site: z.string().optional() };
 
-export async function siteOf({ deps, adminKey }: Api, c: Context, scope: Scope): Promise<SiteRules> {
-  await requireScope(c.req.raw, adminKey, scope);
+export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
+  const { deps } = api;
+  await requireScope(api, c, scope);
   return await requireSite(deps, c.req.raw, () => listSites(deps.db));
 }
 
@@ -31,16 +38,4 @@ export function supposedInstant(c: Context, deps: Deps, clock: number | null): n
     throw new Failure("invalid_request", "at must not be before now: it supposes that nothing more happens.");
   }
   return Math.max(at ?? now, now, clock ?? now);
-}
-
-/** Goes on with work after the answer, where the runtime can; a scheduled run would do it else. */
-export function later(c: Context, work: Promise<unknown>): void {
-  const logged = work.catch((error) =>
-    console.error(JSON.stringify({ level: "error", path: c.req.path, error: String(error) })),
-  );
-  try {
-    c.executionCtx.waitUntil(logged);
-  } catch {
-    // Called without an execution context, as in tests: the promise runs on by itself.
-  }
 }

@@ -21,7 +21,7 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
   forbidden: {
     means:
       "The key is right, but not for this: events came from a page whose origin is not one of the site's, or the key lacks the scope.",
-    mend: "Add the origin to the site, exactly as browsers send it (scheme, host and port, nothing after it), in the dashboard under Set-up or with PATCH /v1/sites.",
+    mend: "Add the origin to the site, exactly as browsers send it (scheme, host and port, nothing after it), in the dashboard under Set-up or with PATCH /v1/sites. A key has the scopes it was made with: make another that has the one named in detail.",
   },
   not_found: {
     means: "There is no such address, site, lead or version of the rules.",

@@ -5,9 +5,10 @@ import type { RuleSet } from "../core/rules";
 import { SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
 import { Failure } from "../failure";
-import { rounded } from "../lead";
+import { type Current, rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
+import { splitLead } from "../split";
 import { readJson } from "./body";
 import { type Api, SITE, siteOf, supposedInstant } from "./context";
 import { checked, decodeCursor, encodeCursor, flag, instant, limit, number, queryOf } from "./input";
@@ -40,6 +41,16 @@ export function leadRoutes(api: Api): Hono {
     await patchLead(deps, found, checked(patchBody, await readJson(c.req.raw)));
     const { lead } = await readingAgain(() => openLead(deps, found.site, found.lead.id));
     return c.json(showLead(found.site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
+  });
+
+  app.post("/leads/:id/split", async (c) => {
+    const site = await siteOf(api, c, "write");
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
+    const { visitor } = checked(splitBody, await readJson(c.req.raw));
+    const { rest, split } = await splitLead(deps, site, idOf(c), visitor);
+    const shown = ({ site: under, lead }: Current) =>
+      showLead(under, lead, Math.max(deps.clock(), lead.state.clock ?? 0));
+    return c.json({ ...shown(rest), split: shown(split) });
   });
 
   get("/leads/:id/explanation", async (c) => {
@@ -79,6 +90,7 @@ const patchBody = z
     disqualified: z.null("can only be lifted: null").optional(),
   })
   .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
+const splitBody = z.strictObject({ visitor: z.string("must be the id of a visitor").min(1, "must not be empty") });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
 const listQuery = z.strictObject({
   ...SITE,

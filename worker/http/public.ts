@@ -8,9 +8,13 @@ import { clientTime, isId, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { ingest } from "../ingest";
+import { redeem } from "../links";
+import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
+import type { Api } from "./context";
+import { gif } from "./gif";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -28,12 +32,10 @@ const PATHS: readonly [path: string, type: EventType][] = (
   [type.slice(0, 1), type],
 ]);
 
-/** The smallest transparent GIF there is. */
-const GIF = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (c) => c.charCodeAt(0));
-
 const OPTED_OUT: WireReply = { success: true, temperature: "cold", optedOut: true };
 
-export function publicRoutes(deps: Deps, adminKey: string): Hono {
+export function publicRoutes(api: Api): Hono {
+  const { deps } = api;
   const app = new Hono();
   // Any origin may ask; whether its events count is decided by the write key's site. Cookies go along, so never "*".
   const open = cors({
@@ -46,25 +48,25 @@ export function publicRoutes(deps: Deps, adminKey: string): Hono {
   app.post("/batch", async (c) => {
     const body = await readObject(c.req.raw);
     if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
-    return await accept(c, deps, adminKey, body, body.batch);
+    return await accept(c, api, body, body.batch);
   });
   for (const [path, type] of PATHS) {
     app.post(`/${path}`, async (c) => {
       const body = await readObject(c.req.raw);
-      return await accept(c, deps, adminKey, body, [{ ...body, type }]);
+      return await accept(c, api, body, [{ ...body, type }]);
     });
   }
   app.get("/pixel.gif", async (c) => {
     // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
     if (c.req.method === "GET")
-      await pixel(c, deps, adminKey).catch((error) => {
+      await pixel(c, api).catch((error) => {
         if (!(error instanceof Failure))
           console.error(JSON.stringify({ level: "error", path: "/v1/pixel.gif", error: String(error) }));
       });
-    return c.body(GIF, 200, { "Content-Type": "image/gif", "Cache-Control": "no-store, max-age=0" });
+    return gif(c);
   });
   app.get("/me", async (c) => {
-    const sender = await requireSender(deps, adminKey, c.req.raw, undefined);
+    const sender = await requireSender(api, c, undefined);
     c.header("Cache-Control", "no-store");
     if (optedOut(c, sender)) return c.json(OPTED_OUT);
     const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
@@ -78,15 +80,22 @@ function optedOut(c: Context, { site, trusted }: Sender): boolean {
   return !trusted && site.respectGpc && c.req.header("Sec-GPC") === "1";
 }
 
-async function accept(c: Context, deps: Deps, adminKey: string, body: JsonBody, batch: unknown[]): Promise<Response> {
-  const sender = await requireSender(deps, adminKey, c.req.raw, body.writeKey);
+async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
+  const { deps } = api;
+  const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const answer = events.length > 0 ? await ingest(deps, sender.site, events) : null;
-  return c.json(reply(c, events, answer, rejected));
+  const { events: proved, notes } = await prove(deps, sender.site, events);
+  const { answer, refused } = await ingest(deps, sender.site, await redeem(deps, sender.site, proved));
+  for (const { messageId, ...why } of refused) {
+    const index = events.find(({ event }) => event.messageId === messageId)?.index ?? 0;
+    rejected.push({ messageId, index, ...why });
+  }
+  rejected.sort((a, b) => a.index - b.index);
+  return c.json({ ...reply(c, events, answer, rejected), ...(notes.length > 0 ? { notes } : {}) });
 }
 
 type JsonBody = Record<string, unknown>;
@@ -175,9 +184,10 @@ function rememberVisitor(c: Context, visitor: string, events: Received[]): void 
   });
 }
 
-async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
+async function pixel(c: Context, api: Api): Promise<void> {
+  const { deps } = api;
   const query = c.req.query();
-  const sender = await requireSender(deps, adminKey, c.req.raw, query.writeKey);
+  const sender = await requireSender(api, c, query.writeKey);
   if (optedOut(c, sender)) return;
   const { event: name, path, writeKey: _, anonymousId = keptVisitor(c), messageId, ...properties } = query;
   const message = {
@@ -190,6 +200,6 @@ async function pixel(c: Context, deps: Deps, adminKey: string): Promise<void> {
   const { events } = readBatch(c, deps, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await ingest(deps, sender.site, events);
+  await ingest(deps, sender.site, await redeem(deps, sender.site, events));
   rememberVisitor(c, visitor, events);
 }

@@ -50,7 +50,7 @@ export function rulesRoutes(api: Api): Hono {
   });
 
   app.get("/rules/presets", async (c) => {
-    await requireScope(c.req.raw, api.adminKey, "read");
+    await requireScope(api, c, "read");
     return c.json({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null });
   });
 

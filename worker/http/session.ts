@@ -1,5 +1,6 @@
 /**
- * Sessions of people who signed in with a secret key: a signed cookie and nothing on the server.
+ * Sessions of people who signed in with a secret key: a signed cookie and nothing on the server. A session ends with its
+ * key: when that is deleted, or, signed in with the admin key, when that is another one.
  *
  * What keeps other sites from acting through a signed-in browser:
  * - The cookie is SameSite=Lax and not Strict, so that a link to a lead in a chat or a mail opens signed in. Lax still
@@ -12,9 +13,12 @@
 import type { Context } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import { parse } from "hono/utils/cookie";
-import { jwtVerify, SignJWT } from "jose";
+import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { Scope } from "../db/keys";
 import { Failure } from "../failure";
-import type { Scope } from "./access";
+import { sameText } from "../keys";
+import type { Caller } from "./caller";
+import type { Api } from "./context";
 
 export const SESSION_COOKIE = "kelvin_session";
 export const SESSION_MAX_AGE_S = 12 * 3_600;
@@ -25,7 +29,7 @@ const AUDIENCE = "kelvin-dashboard";
 const KEY_LABEL = "kelvin dashboard session v1";
 
 export interface Session {
-  scopes: Scope[];
+  scopes: readonly Scope[];
   /** Stands in every form of ours. */
   formToken: string;
 }
@@ -52,15 +56,15 @@ async function deriveKey(secret: string): Promise<CryptoKey> {
   );
 }
 
-/** Begins a session: sets its cookie. `now` in ms. */
-export async function openSession(c: Context, secret: string, scopes: Scope[], now: number): Promise<void> {
-  const issuedAt = Math.floor(now / 1000);
-  const token = await new SignJWT({ scopes, form: crypto.randomUUID().replaceAll("-", "") })
+/** Begins the session of a key's holder: sets its cookie. */
+export async function openSession({ deps, adminKey }: Api, c: Context, { scopes, key }: Caller): Promise<void> {
+  const issuedAt = Math.floor(deps.clock() / 1000);
+  const token = await new SignJWT({ scopes, key: key?.id ?? null, form: crypto.randomUUID().replaceAll("-", "") })
     .setProtectedHeader({ alg: "HS256" })
     .setAudience(AUDIENCE)
     .setIssuedAt(issuedAt)
     .setExpirationTime(issuedAt + SESSION_MAX_AGE_S)
-    .sign(await signingKey(secret));
+    .sign(await signingKey(adminKey));
   setCookie(c, SESSION_COOKIE, token, { ...cookieScope(c), maxAge: SESSION_MAX_AGE_S });
 }
 
@@ -74,28 +78,32 @@ function cookieScope(c: Context) {
   return { path: "/", httpOnly: true, sameSite: "Lax", secure } as const;
 }
 
-/** The session that a request's cookie holds; `null` where it is missing, forged, or over. `now` in ms. */
-export async function readSession(request: Request, secret: string, now = Date.now()): Promise<Session | null> {
+/** The session that a request's cookie holds; `null` where it is missing, forged, or over. */
+export async function readSession({ deps, adminKey }: Api, request: Request): Promise<Session | null> {
   const token = parse(request.headers.get("Cookie") ?? "", SESSION_COOKIE)[SESSION_COOKIE];
-  if (!token || !secret) return null;
+  if (!token || !adminKey) return null;
+  const signed = await verified(token, await signingKey(adminKey), deps.clock());
+  if (!signed) return null;
+  const { scopes, form, key } = signed;
+  if (!Array.isArray(scopes) || typeof form !== "string") return null;
+  const lives = key === null || (typeof key === "string" && (await deps.keys.has(key)));
+  return lives ? { scopes, formToken: form } : null;
+}
+
+/** What a token of ours says; `null` where it is not ours, or over. `now` in ms. */
+async function verified(token: string, key: CryptoKey, now: number): Promise<JWTPayload | null> {
   try {
-    const { payload } = await jwtVerify(token, await signingKey(secret), {
-      algorithms: ["HS256"],
-      audience: AUDIENCE,
-      requiredClaims: ["exp"],
-      currentDate: new Date(now),
-    });
-    const { scopes, form } = payload;
-    return Array.isArray(scopes) && typeof form === "string" ? { scopes, formToken: form } : null;
+    const options = { algorithms: ["HS256"], audience: AUDIENCE, requiredClaims: ["exp"], currentDate: new Date(now) };
+    return (await jwtVerify(token, key, options)).payload;
   } catch {
     return null;
   }
 }
 
-/** Whether a call of the REST API may go ahead on the caller's session alone: reading calls of its scope. */
-export async function sessionOpens(request: Request, secret: string, scope: Scope, now = Date.now()): Promise<boolean> {
-  if (request.method !== "GET" && request.method !== "HEAD") return false;
-  return (await readSession(request, secret, now))?.scopes.includes(scope) ?? false;
+/** What a call of the REST API may do on the caller's session alone: calls that read. `null`: nothing. */
+export async function sessionScopes(api: Api, request: Request): Promise<readonly Scope[] | null> {
+  if (request.method !== "GET" && request.method !== "HEAD") return null;
+  return (await readSession(api, request))?.scopes ?? null;
 }
 
 /** Refuses forms that were not sent from a page of ours. */
@@ -112,9 +120,6 @@ export function requireOwnPage(request: Request): void {
 
 /** Refuses forms without the session's own token. */
 export function requireFormToken(session: Session, stated: unknown): void {
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const [sent, wanted] = [bytes(typeof stated === "string" ? stated : ""), bytes(session.formToken)];
-  // It compares in a time that does not tell where they differ, and wants them of equal length.
-  if (sent.byteLength === wanted.byteLength && crypto.subtle.timingSafeEqual(sent, wanted)) return;
+  if (typeof stated === "string" && sameText(stated, session.formToken)) return;
   throw new Failure("forbidden", "The form is from another session. Go back, reload the page, and send it again.");
 }

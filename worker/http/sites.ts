@@ -1,27 +1,28 @@
 /** Sites: listed, made and changed by administrators. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import * as z from "zod";
+import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
 import { listSites, type Site } from "../db/sites";
 import { Failure } from "../failure";
-import { changeSite, createSite } from "../sites";
+import { changeSite, createSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
 import { readJson } from "./body";
 import { type Api, siteOf } from "./context";
 import { checked, queryOf } from "./input";
 
 export function siteRoutes(api: Api): Hono {
-  const { deps, adminKey } = api;
+  const { deps } = api;
   const app = new Hono();
 
   app.get("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     checked(z.strictObject({}), queryOf(c.req.raw));
     return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
   });
 
   app.post("/sites", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
+    await requireScope(api, c, "admin");
     const site = await createSite(deps, checked(newSite, await readJson(c.req.raw)));
     return c.json({ ...showSite(site), identitySecret: site.identitySecret }, 201);
   });
@@ -31,10 +32,23 @@ export function siteRoutes(api: Api): Hono {
     return c.json(showSite(await changeSite(deps, site, checked(siteChanges, await readJson(c.req.raw)))));
   });
 
-  app.patch("/sites/:id", async (c) => {
-    await requireScope(c.req.raw, adminKey, "admin");
-    const site = await deps.sites.find(c.req.param("id"));
+  const named = async (c: Context) => {
+    await requireScope(api, c, "admin");
+    const site = await deps.sites.read(c.req.param("id") ?? "");
     if (!site) throw new Failure("not_found", `There is no site "${c.req.param("id")}".`);
+    return site;
+  };
+
+  app.post("/sites/:id/identity-secret", async (c) => {
+    const site = await named(c);
+    const body = await c.req.raw.clone().text();
+    const { overlap } = checked(rotation, body.trim() === "" ? {} : await readJson(c.req.raw));
+    const { identitySecret, identityPreviousUntil } = await rotateIdentitySecret(deps, site, overlap);
+    return c.json({ identitySecret, previousUntil: new Date(identityPreviousUntil).toISOString() });
+  });
+
+  app.patch("/sites/:id", async (c) => {
+    const site = await named(c);
     return c.json(showSite(await changeSite(deps, site, checked(siteChanges, await readJson(c.req.raw)))));
   });
   return app;
@@ -74,6 +88,16 @@ const newSite = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 letters, digits, - or _")
     .optional(),
   preset: z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(", ")}`).optional(),
+});
+/** As long as a token may live: none is cut off. */
+const OVERLAP_DEFAULT = "24h";
+const rotation = z.strictObject({
+  overlap: z
+    .string()
+    .nullable()
+    .default(OVERLAP_DEFAULT)
+    .transform((text) => (text === null ? 0 : durationMs(text)))
+    .refine((ms): ms is number => ms !== null, `must be ${DURATION_HINT}, or null: the one before ends at once`),
 });
 const siteChanges = z.strictObject(siteFields).partial();
 

@@ -5,8 +5,8 @@ import { SCRIPT, STYLE } from "../../dashboard/assets";
 import { ProblemPage } from "../../dashboard/problem";
 import { SignIn } from "../../dashboard/sign-in";
 import { Failure } from "../../failure";
-import { requireScope, type Scope } from "../access";
 import { BODY_MAX_BYTES } from "../body";
+import { keyHolder } from "../caller";
 import type { Api } from "../context";
 import { problem } from "../errors";
 import { closeSession, openSession, readSession } from "../session";
@@ -69,21 +69,19 @@ export function dashboardRoutes(api: Api): Hono {
 }
 
 function doorRoutes(app: Hono, api: Api): void {
-  const { deps, adminKey } = api;
-
   app.get("/sign-in", async (c) => {
     const next = within(c.req.query("next"));
-    if (await readSession(c.req.raw, adminKey, deps.clock())) return c.redirect(next, 303);
+    if (await readSession(api, c.req.raw)) return c.redirect(next, 303);
     return await page(c, <SignIn next={next} />);
   });
 
   app.post("/sign-in", async (c) => {
     const { key = "", next } = await ownForm(c);
-    const scopes = await scopesOf(c, adminKey, key.trim());
-    if (scopes.length === 0) {
-      return await page(c, <SignIn next={within(next)} wrong="No such key. Check that all of it was pasted." />, 401);
-    }
-    await openSession(c, adminKey, scopes, deps.clock());
+    const refused = (wrong: string, status: 401 | 403) => page(c, <SignIn next={within(next)} wrong={wrong} />, status);
+    const holder = await keyHolder(api, c, key.trim());
+    if (!holder) return await refused("No such key. Check that all of it was pasted.", 401);
+    if (!holder.scopes.includes("read")) return await refused('This key lacks the scope "read".', 403);
+    await openSession(api, c, holder);
     return c.redirect(within(next), 303);
   });
 
@@ -100,25 +98,6 @@ function doorRoutes(app: Hono, api: Api): void {
 /** Where to go after signing in: a page of the dashboard, wherever the form says to go. */
 function within(next: string | undefined): string {
   return next && /^\/dashboard(?:[/?]|$)/.test(next) && !next.startsWith(DOOR) ? next : HOME;
-}
-
-/** What a key opens: asked at the API's own door, so that whatever key opens that one opens this one. */
-async function scopesOf(c: Context, adminKey: string, key: string): Promise<Scope[]> {
-  // What a header cannot carry is no key; and no secret set means that nobody gets in.
-  if (!adminKey || !/^[\x21-\x7e]{1,500}$/.test(key)) return [];
-  const call = new Request(c.req.url, { headers: { Authorization: `Bearer ${key}` } });
-  const scopes: Scope[] = [];
-  for (const scope of ["read", "write", "admin"] as const) {
-    const opens = await requireScope(call, adminKey, scope).then(
-      () => true,
-      (error) => {
-        if (error instanceof Failure) return false;
-        throw error;
-      },
-    );
-    if (opens) scopes.push(scope);
-  }
-  return scopes;
 }
 
 /** The page for whatever a route threw; its status and words are those of the API. */

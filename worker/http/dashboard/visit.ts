@@ -4,9 +4,9 @@ import { html } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Frame, Ladder } from "../../dashboard/data";
+import type { Scope } from "../../db/keys";
 import { listSites, type SiteRules } from "../../db/sites";
 import { Failure } from "../../failure";
-import type { Scope } from "../access";
 import type { Api } from "../context";
 import { readSession, requireFormToken, requireOwnPage, type Session } from "../session";
 
@@ -37,8 +37,8 @@ export class SiteNeeded extends Failure {
   }
 }
 
-async function signedIn({ deps, adminKey }: Api, c: Context, kept?: string): Promise<Session> {
-  const session = await readSession(c.req.raw, adminKey, deps.clock());
+async function signedIn(api: Api, c: Context, kept?: string): Promise<Session> {
+  const session = await readSession(api, c.req.raw);
   if (session?.scopes.includes("read")) return session;
   throw new SignInNeeded(kept);
 }

@@ -1,0 +1,93 @@
+/** E-mail links: made by marketers' programs, followed by everybody and everything. */
+import { type Context, Hono } from "hono";
+import * as z from "zod";
+import { isEmail } from "../core/identity";
+import type { Deps } from "../deps";
+import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
+import { readObject } from "./body";
+import { type Api, SITE, siteOf } from "./context";
+import { gif } from "./gif";
+import { checked, queryOf } from "./input";
+import { agentKind } from "./machine";
+
+export function linkRoutes(api: Api): Hono {
+  return new Hono().post("/links", async (c) => {
+    const site = await siteOf(api, c, "write");
+    checked(z.strictObject(SITE), queryOf(c.req.raw));
+    const body = await readObject(c.req.raw);
+    const isMany = "links" in body;
+    const wanted = isMany ? checked(manyLinks, body).links : [checked(link, body)];
+    const { origin } = new URL(c.req.url);
+    const made = await makeLinks(api.deps, site, wanted);
+    const links = made.map(({ click, open }) => ({ click: origin + click, open: origin + open }));
+    return c.json(isMany ? { links } : links[0]);
+  });
+}
+
+const link = z
+  .strictObject({
+    lead: z.string("must be the id of a lead").min(1, "must not be empty").optional(),
+    email: z.string("must be an e-mail address").refine(isEmail, "must be an e-mail address").optional(),
+    url: z
+      .url({ protocol: /^https?$/, error: "must be an absolute address that begins with http:// or https://" })
+      .max(2_000, "must have at most 2000 characters"),
+    campaign: z
+      .string("must be a text")
+      .min(1, "must not be empty")
+      .max(200, "must have at most 200 characters")
+      .optional(),
+  })
+  .refine(
+    ({ lead, email }) => (lead === undefined) !== (email === undefined),
+    'must name the lead: either "lead" or "email"',
+  );
+const manyLinks = z.strictObject({
+  links: z
+    .array(link, "must be an array of links")
+    .min(1, "must not be empty")
+    .max(LINKS_MAX, `must be at most ${LINKS_MAX}`),
+});
+
+/** Addresses that stand in e-mails. Whatever is wrong with them, a mail shows its picture and a reader a page. */
+export function mailRoutes(deps: Deps): Hono {
+  const app = new Hono();
+
+  app.get("/o/:file{.+\\.gif}", async (c) => {
+    const opened = await readLink(deps, "open", c.req.param("file").slice(0, -".gif".length)).catch(() => null);
+    if (opened && !optedOut(c, opened)) {
+      await recordLink(deps, opened, "Email Opened", isMachine(c)).catch((error) =>
+        console.error(JSON.stringify({ level: "error", route: "/o/{token}.gif", error: String(error) })),
+      );
+    }
+    return gif(c);
+  });
+
+  app.get("/c/:token", async (c) => {
+    c.header("Cache-Control", "no-store");
+    c.header("Referrer-Policy", "no-referrer");
+    c.header("X-Robots-Tag", "noindex");
+    const opened = await readLink(deps, "click", c.req.param("token"));
+    if (!opened)
+      return c.text("This link is not complete, or it was changed on its way. Open it from the e-mail itself.", 404);
+    const isOptedOut = optedOut(c, opened);
+    const byMachine = isMachine(c);
+    // Where a person goes is never kept waiting for what a machine did.
+    if (byMachine && !isOptedOut) await recordLink(deps, opened, "Email Link Clicked", true);
+    return c.redirect(await destination(deps, opened, !byMachine && !isOptedOut), 302);
+  });
+  return app;
+}
+
+function optedOut(c: Context, { site }: OpenedLink): boolean {
+  return site.respectGpc && c.req.header("Sec-GPC") === "1";
+}
+
+/** Headers by which browsers and mail programs say that nobody has clicked yet. */
+const PREFETCH_HEADERS = ["Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"];
+
+/** Scanners, prefetchers and the proxies of mail programs, told by their name, their method or what they say. */
+function isMachine(c: Context): boolean {
+  if (c.req.method === "HEAD") return true;
+  if (PREFETCH_HEADERS.some((name) => /prefetch|preview|prerender/i.test(c.req.header(name) ?? ""))) return true;
+  return agentKind(c.req.header("User-Agent") ?? "") === "machine";
+}
