@@ -3,28 +3,27 @@
 /** Most keys held in an isolate: deriving one costs more than using it. */
 const KEYS_MAX = 500;
 
-const held = new Map<string, Promise<CryptoKey>>();
+const held = new Map<string, CryptoKey>();
+
+type Algorithm = { name: string; hash?: string; length: number };
 
 /** The key of a secret for the purpose that `label` names. */
 export async function derivedKey(
   secret: string,
   label: string,
-  algorithm: SubtleCryptoImportKeyAlgorithm | { name: string; hash?: string; length: number },
+  algorithm: Algorithm,
   usages: string[],
 ): Promise<CryptoKey> {
   const name = `${label} ${secret}`;
-  const key = held.get(name) ?? derive(secret, label, algorithm, usages);
+  const known = held.get(name);
+  if (known) return known;
+  const key = await derive(secret, label, algorithm, usages);
   if (held.size >= KEYS_MAX) held.clear();
   held.set(name, key);
-  return await key;
+  return key;
 }
 
-async function derive(
-  secret: string,
-  label: string,
-  algorithm: SubtleCryptoImportKeyAlgorithm | { name: string; hash?: string; length: number },
-  usages: string[],
-): Promise<CryptoKey> {
+async function derive(secret: string, label: string, algorithm: Algorithm, usages: string[]): Promise<CryptoKey> {
   const bytes = (text: string) => new TextEncoder().encode(text);
   const material = await crypto.subtle.importKey("raw", bytes(secret), "HKDF", false, ["deriveKey"]);
   const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: bytes(label) };

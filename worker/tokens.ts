@@ -14,7 +14,7 @@ import { isEmail, type Proof, proven } from "./core/identity";
 import { isId, type Received } from "./core/message";
 import type { Site } from "./db/sites";
 import type { Deps } from "./deps";
-import { ASYMMETRIC_ALGORITHMS } from "./jwks";
+import { ASYMMETRIC_ALGORITHMS, KeySetUnavailable } from "./jwks";
 
 /** Longest life of a token, seconds. */
 export const TOKEN_MAX_AGE_S = 86_400;
@@ -102,16 +102,14 @@ function stated({ sub, email, exp = 0, iat }: JWTPayload, nowS: number): Proof |
   return { ...(sub === undefined ? {} : { userId: sub }), ...(email === undefined ? {} : { email }) };
 }
 
-/** Errors of jose's about a provider's keys and not about the token. */
-const PROVIDER_ERRORS = ["ERR_JOSE_GENERIC", "ERR_JWKS_TIMEOUT", "ERR_JWKS_INVALID"];
-
 function flaw(error: unknown): Flaw {
   if (error instanceof errors.JWTExpired) {
     return { code: "token_expired", detail: "The token has expired: the message is a claim." };
   }
-  if (error instanceof errors.JOSEError && !PROVIDER_ERRORS.includes(error.code)) {
+  if (error instanceof errors.JOSEError) {
     return { code: "token_invalid", detail: `The token does not hold (${error.message}): the message is a claim.` };
   }
+  if (!(error instanceof KeySetUnavailable)) throw error;
   const detail = "The keys of the identity provider could not be read: the message is a claim.";
   return { code: "token_unchecked", detail };
 }

@@ -71,6 +71,7 @@ export interface TimelineEvent {
   properties?: Record<string, unknown>;
   traits?: Record<string, unknown>;
   context?: Record<string, unknown>;
+  machine?: true;
   awards: { id: string; dimension: string; points: number }[];
 }
 

@@ -3,6 +3,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } fr
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Rejection } from "../../snippet/wire";
 import { CLAIMS_MAX } from "../../worker/core/identity";
+import { KeySetUnavailable } from "../../worker/jwks";
 import { type Lead, type List, type Message, PLAIN_RULES, type Problem, page, type Site, track } from "../support/api";
 import { DAY, expectTheLaw, startIsolate } from "./app";
 
@@ -12,7 +13,7 @@ const keysAt = new Map<string, Awaited<ReturnType<typeof generateKeyPair>>>();
 const { api, deps } = startIsolate({ clock: () => now });
 deps.keySetAt = (url) => async () => {
   const pair = keysAt.get(url);
-  if (!pair) throw new TypeError("fetch failed");
+  if (!pair) throw new KeySetUnavailable("it is gone");
   return pair.publicKey;
 };
 let site: Site;

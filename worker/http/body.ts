@@ -9,9 +9,10 @@ const DRAIN_MAX_BYTES = 8_000_000;
 
 const tooLarge = () => new Failure("too_large", `A body has at most ${BODY_MAX_BYTES} bytes, after inflating.`);
 
-/** The JSON of a request's body. Throws `too_large` and `invalid_json`. */
-export async function readJson(request: Request): Promise<unknown> {
+/** The JSON of a request's body, `empty` where it may be left out and was. Throws `too_large` and `invalid_json`. */
+export async function readJson(request: Request, empty?: unknown): Promise<unknown> {
   const sent = await readAll(request.body, DRAIN_MAX_BYTES);
+  if (sent.byteLength === 0 && empty !== undefined) return empty;
   const bytes = isGzip(sent) ? await inflate(sent) : sent;
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));

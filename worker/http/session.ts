@@ -15,6 +15,7 @@ import { deleteCookie, setCookie } from "hono/cookie";
 import { parse } from "hono/utils/cookie";
 import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Scope } from "../db/keys";
+import { derivedKey } from "../derive";
 import { Failure } from "../failure";
 import { sameText } from "../keys";
 import type { Caller } from "./caller";
@@ -25,7 +26,7 @@ export const SESSION_MAX_AGE_S = 12 * 3_600;
 
 /** Keeps these tokens apart from whatever else may once be signed under a key of the same origin. */
 const AUDIENCE = "kelvin-dashboard";
-/** HKDF's label: the signing key is of no use for anything else, and does not tell the admin key. */
+/** What its key is derived for. */
 const KEY_LABEL = "kelvin dashboard session v1";
 
 export interface Session {
@@ -34,26 +35,10 @@ export interface Session {
   formToken: string;
 }
 
-/** The key is derived anew only where the secret is another one: deriving costs more than verifying. */
-let derived: { secret: string; key: CryptoKey } | null = null;
-
 async function signingKey(secret: string): Promise<CryptoKey> {
-  if (derived?.secret !== secret) derived = { secret, key: await deriveKey(secret) };
-  return derived.key;
-}
-
-async function deriveKey(secret: string): Promise<CryptoKey> {
   // Anybody could sign under a key derived from nothing.
   if (!secret) throw new Failure("unauthorized", "Nobody can sign in: the secret KELVIN_ADMIN_KEY is not set.");
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const material = await crypto.subtle.importKey("raw", bytes(secret), "HKDF", false, ["deriveKey"]);
-  return await crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: bytes(KEY_LABEL) },
-    material,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign", "verify"],
-  );
+  return await derivedKey(secret, KEY_LABEL, { name: "HMAC", hash: "SHA-256", length: 256 }, ["sign", "verify"]);
 }
 
 /** Begins the session of a key's holder: sets its cookie. */

@@ -41,8 +41,7 @@ export function siteRoutes(api: Api): Hono {
 
   app.post("/sites/:id/identity-secret", async (c) => {
     const site = await named(c);
-    const body = await c.req.raw.clone().text();
-    const { overlap } = checked(rotation, body.trim() === "" ? {} : await readJson(c.req.raw));
+    const { overlap } = checked(rotation, await readJson(c.req.raw, {}));
     const { identitySecret, identityPreviousUntil } = await rotateIdentitySecret(deps, site, overlap);
     return c.json({ identitySecret, previousUntil: new Date(identityPreviousUntil).toISOString() });
   });
