@@ -93,7 +93,7 @@ function requireClaim(lead: Lead, visitor: string): void {
 /** Gives a half its log, the state that follows from it, and the levels crossed because of the split. */
 function tellSplit({ site, lead, crossings }: Current, log: Entry[], now: number): void {
   lead.state = replay(site.rules, log);
-  lead.oldestAt = log.reduce(oldestWith, null);
+  lead.oldestAt = log.reduce<number | null>(oldestWith, null);
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
   const at = Math.max(now, lead.state.clock ?? now, lead.told.at ?? now);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "split");

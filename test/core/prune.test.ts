@@ -171,6 +171,14 @@ const keyOf = (where: unknown) =>
   compile({ ...document, rules: [{ id: "x", on: "page", where, points: 1 }] }).on[0]?.whereKey;
 const PRICING = keyOf({ path: "/pricing*" });
 
+/** What the log notes of an event that joined leads: the fold and splits go by it. */
+const JOINED: Partial<LoggedEvent> = {
+  link: "email:a@b.example",
+  absorbed: "lead_1",
+  unjoined: "full",
+  claimed: ["x"],
+};
+
 test("what remains of an event", () => {
   const referrer = "https://www.google.com/";
   const log = [
@@ -181,6 +189,7 @@ test("what remains of an event", () => {
     track("Got", { file: "b.pdf" }, { machine: true }),
     track("Page Engaged", { seconds: 30, scroll: 50 }),
     { ...track("Other", { note: "secret" }), secret: "secret" },
+    track("Other", {}, JOINED),
   ];
   const common = { messageId: "", timestamp: BASE, visitor: "v" };
   expect(pruneLog(RULES, log, BASE + 1)).toEqual([
@@ -198,6 +207,7 @@ test("what remains of an event", () => {
     { ...common, type: "track", event: "Got", machine: true, pruned: {} },
     { ...common, type: "track", event: "Page Engaged", pruned: { sums: { "properties.seconds": 30 } } },
     { ...common, type: "track", event: "Other", pruned: {} },
+    { ...common, ...JOINED, type: "track", event: "Other", pruned: {} },
   ]);
 });
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TICKET_MAX_AGE_S } from "../../worker/links";
 import { type Lead, type Message, type Problem, page, type Site, track } from "../support/api";
-import { DB, expectTheLaw, startIsolate } from "./app";
+import { DB, expectTheLawAfterErasing, startIsolate } from "./app";
 
 let now = Date.parse("2026-03-02T10:00:00Z");
 const { api } = startIsolate({ clock: () => now });
@@ -23,7 +23,8 @@ beforeAll(async () => {
   site = await api.createSite(RULES);
   other = await api.createSite(RULES);
 });
-afterAll(() => expectTheLaw(site.id));
+const erased: string[] = [];
+afterAll(() => expectTheLawAfterErasing(site.id, erased));
 
 interface Made {
   click: string;
@@ -298,12 +299,8 @@ describe("links are made", () => {
 test("a lead that is gone takes no opens and no clicks, and its links still lead somewhere", async () => {
   await named("gone", { userId: "gone", traits: { email: "gone@one.example" } });
   const { open, click } = await made({ lead: "user:gone" });
-  const { id } = await site.lead("user:gone");
-  await DB.batch([
-    DB.prepare("DELETE FROM leads WHERE id = ?").bind(id),
-    DB.prepare("DELETE FROM identities WHERE lead_id = ?").bind(id),
-    DB.prepare("DELETE FROM messages WHERE site_id = ?").bind("nobody's"),
-  ]);
+  erased.push(...(await site.events("user:gone")).map(({ messageId }) => messageId));
+  expect((await site.rest("/v1/leads/user:gone", { method: "DELETE" })).status).toBe(204);
   expect((await follow(open)).status).toBe(200);
   expect((await land("stranger", await target(click))).body.score).toBe(1);
   expect(await site.leadStatus("email:gone@one.example")).toBe(404);

@@ -5,7 +5,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import worker from "../../worker/index";
 import { LEADS_A_RUN, LOOKED_AT_ONCE, prune } from "../../worker/prune";
-import { type Explanation, type Lead, type List, type Message, page, type Site, track } from "../support/api";
+import { type Explanation, type Lead, type List, type Message, page, type Site, track, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { ADMIN_KEY, DAY, DB, expectTheLaw, startIsolate } from "./app";
 
@@ -290,6 +290,25 @@ test("joined after pruning: what counts once counted once", async () => {
   await expectTheLaw(site.id);
   now += DAY;
   expect(await prune(deps), "there is nothing more to prune in the union").toBe(0);
+});
+
+test("split after pruning: each half is what it would be had they never joined", async () => {
+  const mine = [onward("guest", 700), onward("guest", 690), got("guest", `${SECRET}.pdf`, 600), view("guest", 3)];
+  const theirs = [onward("home", 710), got("home", `${SECRET}.pdf`, 650), identify("home", 640, { userId: "u" })];
+  const site = await imported([...theirs, ...mine.map((message) => ({ ...message, context: {} }))]);
+  const alone = await api.createSite(RULES);
+  await alone.import(mine.map((message) => ({ ...message, messageId: unique(), context: {} })));
+  await site.post([{ type: "identify", anonymousId: "guest", userId: "u" }]);
+  expect((await site.lead("user:u")).visitors.length).toBe(2);
+  expect(await prune(deps)).toBe(2);
+  const { status } = await site.rest("/v1/leads/user:u/split", { body: { visitor: "guest" } });
+  expect(status).toBe(200);
+  const points = async (from: Site, id: string) =>
+    (await from.rest<Explanation>(`/v1/leads/${id}/explanation`)).body.data.map((line) => [line.points, line.fired]);
+  expect(await points(site, "visitor:guest")).toEqual(await points(alone, "visitor:guest"));
+  expect((await site.lead("visitor:guest")).source).toEqual((await alone.lead("visitor:guest")).source);
+  expect((await oldest(site)).toSorted()).toEqual([NOW - 3 * DAY, null].toSorted());
+  await expectTheLaw(site.id);
 });
 
 test("new rules apply to what was pruned as far as their conditions are known from before", async () => {

@@ -51,7 +51,9 @@ function isFirstTouch(event: LoggedEvent, streams: Set<string>): boolean {
 
 /** What stays of an event, by name: a field that somebody adds to events later goes unless it is added here. */
 function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
-  const { type, event: name, timestamp, visitor, userId, verified, machine, country, link, absorbed, claimed } = event;
+  const { type, event: name, timestamp, visitor, userId, country, machine, verified } = event;
+  // What the log itself notes of who joined whom.
+  const { link, absorbed, unjoined, claimed } = event;
   return {
     messageId: "",
     type,
@@ -61,11 +63,12 @@ function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
     ...(userId === undefined ? {} : { userId }),
     ...(event.context?.active === false ? { context: { active: false } } : {}),
     ...(country === undefined ? {} : { country }),
-    ...(machine ? { machine } : {}),
-    ...(verified ? { verified } : {}),
+    ...(machine && { machine }),
+    ...(verified && { verified }),
     ...(link === undefined ? {} : { link }),
     ...(absorbed === undefined ? {} : { absorbed }),
-    ...(claimed === undefined ? {} : { claimed }),
+    ...(unjoined && { unjoined }),
+    ...(claimed && { claimed }),
     pruned,
   };
 }
