@@ -33,7 +33,6 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     refreshAt: null,
     score: 0,
     scores: {},
-    oldestAt: null,
     keys: [],
     oldestAt: null,
   };
