@@ -125,7 +125,8 @@ async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkee
 /** The answer that a plan gives whoever sent the event asked about. */
 async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
   const owner = asked && plan.owners.get(asked.key);
-  if (!owner) return answer(site, null, deps.clock());
+  // A machine is answered like a visitor of whom nothing is known, and not told that it was found out.
+  if (!owner || asked.event.machine) return answer(site, null, deps.clock());
   const asker = { visitor: asked.visitor, verified: asked.event.verified === true };
   return answer(owner.site, await shownState(deps, owner, asker, owner.log), deps.clock());
 }

@@ -6,7 +6,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
-import type { Entry, Lead, LeadRow } from "./leads";
+import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
 import { unlessSuppressed } from "./suppressions";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
@@ -316,7 +316,7 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       row.score,
       known ? 1 : 0,
       disqualified ? 1 : 0,
-      after.state.clock ?? 0,
+      after.state.clock ?? UNSEEN,
       row.keys,
       row.scores,
       row.refresh_at,

@@ -18,6 +18,7 @@ import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
 import { gif } from "./gif";
 import { logError, routeOf } from "./log";
+import { isMachine } from "./machine";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -141,11 +142,14 @@ function readBatch(
 ): { events: Received[]; rejected: Rejection[] } {
   const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
   if (sentAt === undefined) throw new Failure("invalid_request", '"sentAt" must be an ISO 8601 time.');
+  // Who calls with a secret key is a server, which may state its visitor's agent but has none of a visitor's itself.
+  const agent = (trusted ? undefined : c.req.header("User-Agent")) ?? "";
   const country = isBrowser(c) ? c.req.raw.cf?.country : undefined;
   const reception = {
     now: deps.clock(),
     sentAt,
     trusted,
+    isMachine: (context: JsonObject) => isMachine(context, agent, deps.isLocal),
     newId: deps.newId,
     ...(typeof country === "string" ? { country } : {}),
   };
