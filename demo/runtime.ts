@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   /** Folder that keeps the database; the same layout as `wrangler --persist-to`. */
   state: string;
   adminKey: string;
+  /** More variables of the Worker. */
+  variables: Record<string, string>;
 }
 
 export interface Runtime {
@@ -49,12 +51,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 }
 
-async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
+async function miniflareOptions({ port, state, adminKey, variables }: RuntimeOptions) {
   // Only failures are worth a line; wrangler would also announce which files it read, on standard output.
   process.env.WRANGLER_LOG = "error";
   const config = unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true });
   // wrangler's type for these loses all names on the way; they are Miniflare's own.
-  const fromToml = unstable_getMiniflareWorkerOptions(config).workerOptions as V4WorkerOptionsShape;
+  const toml = unstable_getMiniflareWorkerOptions(config).workerOptions as V4WorkerOptionsShape;
+  // Miniflare's stand-in for rate limits writes their keys, which are addresses, to disk, and costs as much as a beacon's
+  // own write. With one isolate there are no others to ask: what it counts itself is exact.
+  const { ratelimits: _, ...fromToml } = toml;
   const [kelvin, demo] = await Promise.all([bundle("demo/entry.ts"), bundle("demo/server.ts")]);
   await esbuild.stop();
   return convertV4MiniflareOptions({
@@ -71,8 +76,14 @@ async function miniflareOptions({ port, state, adminKey }: RuntimeOptions) {
         ...fromToml,
         name: "kelvin",
         modules: [{ type: "ESModule", path: "kelvin.js", contents: kelvin }],
-        // KELVIN_LOCAL: webhooks may call private addresses, which production refuses.
-        bindings: { ...fromToml.bindings, ...identityProvider(), KELVIN_ADMIN_KEY: adminKey, KELVIN_LOCAL: "1" },
+        // KELVIN_LOCAL: webhooks may call private addresses, which production refuses, and driven browsers count.
+        bindings: {
+          ...fromToml.bindings,
+          ...identityProvider(),
+          ...variables,
+          KELVIN_ADMIN_KEY: adminKey,
+          KELVIN_LOCAL: "1",
+        },
         serviceBindings: { ...fromToml.serviceBindings, SITE: "demo", VACUUM: () => vacuumed(state) },
       },
       {

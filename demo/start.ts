@@ -37,6 +37,21 @@ function adminKey(): string {
   throw new StartError("KELVIN_ADMIN_KEY travels in a header: letters, digits and signs, no spaces.");
 }
 
+/** Variables of the Worker that may be set from outside. */
+const RATES = ["RATE_ADDRESS_PER_MINUTE", "RATE_VISITOR_PER_MINUTE"];
+
+function ratesFromEnv(): Record<string, string> {
+  const rates: Record<string, string> = {};
+  for (const name of RATES) {
+    const text = process.env[name]?.trim();
+    if (!text) continue;
+    if (!/^\d{1,9}$/.test(text))
+      throw new StartError(`${name} is "${text}"; it must be a number of requests a minute, or 0 for no limit.`);
+    rates[name] = text;
+  }
+  return rates;
+}
+
 /** From .dev.vars, where `wrangler dev` looks too; made once if there is none. */
 function keptKey(): string {
   const file = join(ROOT, ".dev.vars");
@@ -122,9 +137,10 @@ async function main(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const key = adminKey();
   const port = portFromEnv();
+  const variables = ratesFromEnv();
   buildTag();
   const state = stateFolder();
-  const runtime = await startRuntime({ port, state, adminKey: key });
+  const runtime = await startRuntime({ port, state, adminKey: key, variables });
   stopOnSignals(runtime.stop);
   const origin = `http://localhost:${runtime.url.port}`;
   // By address: a machine may resolve `localhost` to ::1 first.

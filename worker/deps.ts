@@ -1,8 +1,11 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
+import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
 import { SiteStore } from "./db/sites";
+import type { Env } from "./env";
 import { type KeySet, keySetAt } from "./jwks";
 import { KeyStore } from "./keys";
+import { type LimitSettings, Limits } from "./limits";
 import { Queues } from "./queues";
 
 export interface Deps {
@@ -21,13 +24,21 @@ export interface Deps {
   queues: Queues;
   /** The public keys of an identity provider, by the address of its key set. */
   keySetAt: (url: string) => KeySet;
+  limits: Limits;
+  budget: Budget;
+  /** Whether this is `npm start`. */
+  isLocal: boolean;
 }
+
+/** What may be set and has a default. */
+export type Settings = LimitSettings & Pick<Partial<Env>, "KELVIN_LOCAL">;
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
 export function createDeps(
   db: () => D1Database,
   clock: () => number,
   newId: () => string,
+  settings: Settings = {},
   overwrite: () => Promise<void> = async () => {},
 ): Deps {
   return {
@@ -43,6 +54,9 @@ export function createDeps(
     leads: new LeadCache(),
     queues: new Queues(),
     keySetAt,
+    limits: new Limits(clock, settings),
+    budget: new Budget(clock),
+    isLocal: Boolean(settings.KELVIN_LOCAL),
   };
 }
 

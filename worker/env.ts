@@ -11,4 +11,12 @@ export interface Env {
   SITE?: Fetcher;
   /** Overwrites what was deleted, where the database is a file of our own. */
   VACUUM?: Fetcher;
+  /** Set under `npm start`: whoever works there looks at their own pages, with driven browsers too. */
+  KELVIN_LOCAL?: string;
+  /** Most requests a minute of an address and of a visitor, as text; "0": any number. */
+  RATE_ADDRESS_PER_MINUTE?: string;
+  RATE_VISITOR_PER_MINUTE?: string;
+  /** Cloudflare's counters of the same, which see all isolates of a place. */
+  RATE_ADDRESS?: RateLimit;
+  RATE_VISITOR?: RateLimit;
 }

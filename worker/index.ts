@@ -18,6 +18,7 @@ function kelvin(env: Env) {
       () => env.DB,
       () => Date.now(),
       () => crypto.randomUUID().replaceAll("-", ""),
+      env,
       () => overwriteDeleted(env).catch((error) => logError({ work: "overwrite" }, error)),
     );
     held = { deps, app: createApp(deps, env), env };

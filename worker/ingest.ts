@@ -3,6 +3,7 @@
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
 import type { Received } from "./core/message";
+import type { LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
@@ -26,16 +27,23 @@ export interface Ingested {
   refused: ReadonlyMap<string, Why>;
 }
 
+export interface Terms {
+  /** Whether the sender may know who is suppressed; if not, the answer is as if such messages had been let in. */
+  isTold?: boolean;
+  /** Whether the events count towards the site's events of the day. */
+  isBudgeted?: boolean;
+}
+
 /**
- * Counts events of one or more visitors. `isTold`: whether the sender may know who is suppressed; if not, the answer is
- * as if such messages had been let in.
+ * Counts events of one or more visitors. Throws `over_budget` where the site has had its events of the day.
  */
 export async function ingest(
   deps: Deps,
   site: SiteRules,
   received: readonly Received[],
-  isTold = false,
+  terms: Terms = {},
 ): Promise<Ingested> {
+  if (terms.isBudgeted && received.length > 0) deps.budget.require(site);
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
   const keys = [...new Set(received.map(({ key }) => key))];
@@ -45,7 +53,7 @@ export async function ingest(
     const chunk = new Set(keys.slice(from, from + LEADS_A_BATCH));
     const mine = events.filter(({ key }) => chunk.has(key));
     const queues = [...chunk].map((key) => `${site.id} ${key}`);
-    const done = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine, isTold));
+    const done = await deps.queues.run(queues, () => tryToWrite(deps, site, [...chunk], mine, terms));
     for (const [id, why] of done.refused) refused.set(id, why);
     answer = keys.length === 1 ? done.answer : null;
   }
@@ -57,7 +65,7 @@ async function tryToWrite(
   site: SiteRules,
   keys: readonly string[],
   received: readonly Placed[],
-  isTold: boolean,
+  terms: Terms,
 ): Promise<Ingested> {
   let events = received;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -67,12 +75,12 @@ async function tryToWrite(
       const plan = await resolve(deps, site, keys, events, read, door);
       if (!plan.held || [...plan.drafts].some(isChanged)) {
         const asked = received.at(-1);
-        const isHushed = !isTold && plan.turnedAway.size > 0;
+        const isHushed = !terms.isTold && plan.turnedAway.size > 0;
         const supposed = isHushed && (await resolve(deps, site, keys, events, read, Doorkeeper.open(site)));
         // Before the write, after which what was read for it is out of date.
         const hushed = supposed && (await reply(deps, site, supposed, asked));
-        await commit(deps, site, plan, door);
-        const refused = new Map([...plan.refused, ...(isTold ? plan.turnedAway : [])]);
+        await commit(deps, site, plan, door, terms);
+        const refused = new Map([...plan.refused, ...(terms.isTold ? plan.turnedAway : [])]);
         return { answer: hushed || (await reply(deps, site, plan, asked)), refused };
       }
       // Nothing new, so nothing will be written that could tell whether what we hold is out of date: read it.
@@ -81,6 +89,7 @@ async function tryToWrite(
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
       for (const id of read) deps.leads.drop(id);
+      if (refusal === "over_budget") throw deps.budget.spend(site);
       if (refusal === "duplicate") {
         const ids = events.map(({ event }) => event.messageId);
         const known = await knownMessages(deps.db, site.id, ids);
@@ -100,16 +109,10 @@ function withoutRepeats(received: readonly Received[]): Received[] {
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
 
-async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper): Promise<void> {
+async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper, terms: Terms): Promise<void> {
   const changed = [...plan.drafts].filter(isChanged);
   if (changed.length === 0) return;
-  const rows = await writeLeads(
-    deps.db,
-    site.id,
-    changed.flatMap(({ fresh }) => fresh),
-    changed.map(written),
-    door.asked,
-  );
+  const rows = await write(deps, site, changed, door, terms);
   for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
   for (const [key, { lead }] of plan.owners) {
     const row = rows.find(({ id }) => id === lead.id);
@@ -122,9 +125,30 @@ async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkee
 /** The answer that a plan gives whoever sent the event asked about. */
 async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Received | undefined): Promise<Answer> {
   const owner = asked && plan.owners.get(asked.key);
-  if (!owner) return answer(site, null, deps.clock());
+  // A machine is answered like a visitor of whom nothing is known, and not told that it was found out.
+  if (!owner || asked.event.machine) return answer(site, null, deps.clock());
   const asker = { visitor: asked.visitor, verified: asked.event.verified === true };
   return answer(owner.site, await shownState(deps, owner, asker, owner.log), deps.clock());
+}
+
+/** Writes drafts, and with them how many events the site has had, where that is counted and due. */
+async function write(
+  deps: Deps,
+  site: SiteRules,
+  drafts: Draft[],
+  door: Doorkeeper,
+  { isBudgeted }: Terms,
+): Promise<LeadRow[]> {
+  const ids = drafts.flatMap(({ fresh }) => fresh);
+  const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
+  try {
+    const { rows, noted } = await writeLeads(deps.db, site.id, ids, drafts.map(written), door.asked, note);
+    deps.budget.heard(site, noted);
+    return rows;
+  } catch (error) {
+    if (isBudgeted) deps.budget.takeBack(site, ids.length, note);
+    throw error;
+  }
 }
 
 function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {

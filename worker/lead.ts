@@ -58,6 +58,8 @@ async function refolded(deps: Deps, site: SiteRules, lead: Lead, now: number): P
   const pending = before ? pendingCrossings(before, lead, since) : [];
   lead.state = replay(site.rules, await readLog(deps.db, lead));
   lead.rulesVersion = site.rulesVersion;
+  // Machines were there and nobody else: there is no history that could go on.
+  if (lead.state.clock === null) return { site, lead, crossings: [] };
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
   const at = Math.max(since, lead.state.clock ?? since, lead.told.at ?? since);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "rules");

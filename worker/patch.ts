@@ -46,5 +46,5 @@ export async function patchLead(deps: Deps, { site, lead }: Current, patch: Patc
     if (await wouldBeTurnedAway(deps.db, site, event, lead.keys)) throw suppressed();
   }
   // One that was suppressed just now is found again in there.
-  if ((await ingest(deps, site, received, true)).refused.size > 0) throw suppressed();
+  if ((await ingest(deps, site, received, { isTold: true })).refused.size > 0) throw suppressed();
 }

@@ -13,7 +13,7 @@ let state: string;
 let server: Server;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "kelvin-api-"));
-  server = await startServer({ state });
+  server = await startServer({ state, isLimited: false });
 });
 afterAll(async () => {
   await server?.stop();
@@ -104,7 +104,7 @@ describe("kill -9 in mid-load", () => {
     expect(cut.length, "beacons were cut off").toBeGreaterThan(0);
     expect(cut.length, "beacons were acknowledged before").toBeLessThan(all.length);
 
-    server = await startServer({ state, port: server.port });
+    server = await startServer({ state, port: server.port, isLimited: false });
     const site = new Site(connect(server), made.info as SiteInfo);
     const check = async () => {
       for (const visitor of new Set(all.map((beacon) => beacon.visitor))) {

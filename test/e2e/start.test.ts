@@ -147,13 +147,14 @@ test("makes an admin key where there is none, for its owner's eyes only, and kee
   expect((await stat(join(root, ".dev.vars"))).mode & 0o777).toBe(0o600);
 });
 
-test("a key with a space and a state that cannot be kept are told in one sentence", async () => {
+test("a key with a space, a state that cannot be kept and a limit that is none are told in one sentence", async () => {
   const folder = await temporaryFolder();
   const file = join(folder, "file");
   await writeFile(file, "");
   const wrongs: [Record<string, string>, RegExp][] = [
     [{ KELVIN_ADMIN_KEY: "two words" }, /^kelvin: KELVIN_ADMIN_KEY .*no spaces\.\n$/],
     [{ KELVIN_STATE: file }, /^kelvin: the state cannot be kept in .*KELVIN_STATE=…\n$/],
+    [{ RATE_VISITOR_PER_MINUTE: "many" }, /^kelvin: RATE_VISITOR_PER_MINUTE is "many"; .*0 for no limit\.\n$/],
   ];
   for (const [env, sentence] of wrongs) {
     const { code, stderr } = await run({ PORT: "0", KELVIN_STATE: folder, ...env });

@@ -16,7 +16,11 @@ export interface ServerOptions {
   /** Default: a new folder, removed by `stop()`. A folder that is passed is kept. */
   state?: string;
   adminKey?: string;
+  /** Whether the rate limits of production hold: not for a test whose point is many requests at once. Default: yes. */
+  isLimited?: boolean;
 }
+
+const UNLIMITED = { RATE_ADDRESS_PER_MINUTE: "0", RATE_VISITOR_PER_MINUTE: "0" };
 
 export interface Server {
   /** `http://localhost:<port>`, without a slash at the end. */
@@ -39,6 +43,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       PORT: String(options.port ?? 0),
       KELVIN_STATE: state,
       KELVIN_ADMIN_KEY: options.adminKey ?? "test-admin-key",
+      ...(options.isLimited === false ? UNLIMITED : {}),
       // Set by the `npm test` that runs us; it would make the server watch for the end of the wrong process.
       npm_lifecycle_event: "",
     },

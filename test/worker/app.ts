@@ -20,10 +20,14 @@ export interface AppOptions {
   clock?: () => number;
   /** Variables beside the admin key. */
   env?: Partial<Env>;
+  /** Whether the rate limits of production hold. */
+  isLimited?: boolean;
 }
 
+const UNLIMITED = { RATE_ADDRESS_PER_MINUTE: "0", RATE_VISITOR_PER_MINUTE: "0" };
+
 /** An isolate of its own, with what its background work needs: nothing is shared with another but the database. */
-export function startIsolate({ db = DB, clock = Date.now, env: variables = {} }: AppOptions = {}): {
+export function startIsolate({ db = DB, clock = Date.now, isLimited = false, env: variables = {} }: AppOptions = {}): {
   api: Api;
   deps: Deps;
 } {
@@ -31,6 +35,7 @@ export function startIsolate({ db = DB, clock = Date.now, env: variables = {} }:
     () => db,
     clock,
     () => crypto.randomUUID().replaceAll("-", ""),
+    isLimited ? variables : { ...UNLIMITED, ...variables },
   );
   const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY, ...variables });
   const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);

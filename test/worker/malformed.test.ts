@@ -112,6 +112,28 @@ describe("a body is refused with a clean 4xx", () => {
   });
 });
 
+test("odd parameters, cookies and credentials: a clean answer", async () => {
+  const odd = ["%00", "%ff", "%ed%a0%80", "__proto__", "toString", "%0a", "%E2%80%AE", "x".repeat(2_000), "%", ""];
+  const credentials = ["Basic", "Basic %%%", "Basic ////", `Basic ${"A".repeat(10_000)}`, "Bearer", "Bearer  x", "?"];
+  const calls: [string, Record<string, string>][] = [
+    ...odd.flatMap((text): [string, Record<string, string>][] => [
+      [`/v1/me?writeKey=${site.writeKey}&anonymousId=${text}`, {}],
+      [`/v1/me?writeKey=${text}&anonymousId=v`, {}],
+      [`/v1/me?writeKey=${site.writeKey}`, { Cookie: `kelvin=${text}` }],
+      [`/v1/me?writeKey=${site.writeKey}&anonymousId=v`, { "User-Agent": text, "CF-Connecting-IP": text }],
+      [`/v1/pixel.gif?writeKey=${site.writeKey}&event=${text}&anonymousId=${text}&${text}=${text}`, {}],
+    ]),
+    ...credentials.map((text): [string, Record<string, string>] => [
+      `/v1/me?writeKey=${site.writeKey}&anonymousId=v`,
+      { Authorization: text },
+    ]),
+  ];
+  for (const [path, headers] of calls) {
+    const { status } = await api.call(path, { headers });
+    expect([200, 400, 401], `${path} ${JSON.stringify(headers)}: ${status}`).toContain(status);
+  }
+});
+
 describe("a message is rejected, or kept harmlessly", () => {
   const ODD_TEXTS = ["", "\u0000", "a\u0000b", "\ud800", "\udc00x", "\n", "\u202e", "x".repeat(257), "__proto__", "💥"];
   const ODD_VALUES: unknown[] = [true, 0, -0, 1.5, 1e21, [], ["a"], {}, { a: 1 }, { toString: 1 }, { length: -1 }];

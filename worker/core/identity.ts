@@ -32,8 +32,9 @@ export function statedEmail(event: LoggedEvent): string | null {
   return isEmail(email) ? email : null;
 }
 
-/** The keys by which an event says that its lead goes, besides the one it came under. */
+/** The keys by which an event says that its lead goes, besides the one it came under; a machine has none to say. */
 export function statedKeys(event: LoggedEvent): string[] {
+  if (event.machine) return [];
   const keys: string[] = [];
   if (event.link !== undefined) keys.push(event.link);
   if (event.userId !== undefined) keys.push(userKey(event.userId));

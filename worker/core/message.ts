@@ -35,6 +35,8 @@ export interface Reception {
   trusted: boolean;
   /** Country of the client, where it is a browser. */
   country?: string;
+  /** Whether a message of such a context was sent by a machine. */
+  isMachine: (context: JsonObject) => boolean;
   /** For messages without an id. */
   newId: () => string;
 }
@@ -196,6 +198,7 @@ function received(message: Message, timestamp: number, index: number, reception:
   const country = countryOf(message, reception);
   if (country) event.country = country;
   if (reception.trusted) event.verified = true;
+  if (reception.isMachine(message.context ?? {})) event.machine = true;
   const key = visitor === null ? `user:${message.userId}` : `visitor:${visitor}`;
   // What the fold sees now must be what a replay will read: JSON turns 1e400 into null, -0 into 0.
   const logged = JSON.parse(JSON.stringify(event)) as LoggedEvent;

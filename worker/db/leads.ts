@@ -60,6 +60,9 @@ export interface LeadRow {
   oldest_at: number | null;
 }
 
+/** `last_seen` of a lead without a clock: only machines were there, and it is on no list. */
+export const UNSEEN = -1;
+
 const LEAD_COLUMNS =
   "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at";
 
@@ -141,10 +144,12 @@ export async function fadedLeads(db: D1Database, until: number, limit: number): 
   return results;
 }
 
-/** The leads of a site in the order of their ids, from the one after `id`. */
+/** The leads of a site in the order of their ids, from the one after `id`; of machines' nobody asks. */
 export async function leadsAfter(db: D1Database, siteId: string, id: string, limit: number): Promise<LeadRow[]> {
   const { results } = await db
-    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?1 AND l.id > ?2 ORDER BY l.id LIMIT ?3`)
+    .prepare(
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.site_id = ?1 AND l.id > ?2 AND l.last_seen > ${UNSEEN} ORDER BY l.id LIMIT ?3`,
+    )
     .bind(siteId, id, limit)
     .all<LeadRow>();
   return results;

@@ -1,7 +1,7 @@
 /** Lists of leads, page by page: keyset cursors, so that writes in between neither skip nor repeat a lead. */
 import { and, asc, desc, eq, gt, gte, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import type { LeadRow } from "./leads";
+import { type LeadRow, UNSEEN } from "./leads";
 import { leads } from "./schema";
 
 /** What a list is sorted by; `dimension` sorts by the score of one, highest first. */
@@ -92,6 +92,7 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
   const score = dimension === undefined ? sql`${leads.score}` : dimensionScore(dimension);
   return [
     eq(leads.siteId, query.siteId),
+    gt(leads.lastSeen, UNSEEN),
     ...Object.entries(query.levels).map(([ladder, level]) =>
       or(unsettled, eq(sql`json_extract(${leads.told}, ${path("levels", ladder)})`, level)),
     ),

@@ -21,8 +21,8 @@ export async function readingAgain<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why a write was refused, where trying again can help. */
-export type Refusal = "duplicate" | "conflict" | "transient";
+/** Why a write was refused; but for `over_budget`, trying again can help. */
+export type Refusal = "duplicate" | "conflict" | "over_budget" | "transient";
 
 /** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
 const TRANSIENT = [
@@ -39,11 +39,12 @@ const TRANSIENT = [
   "SQLITE_BUSY",
 ];
 
-/** Tells why D1 refused a batch; `null`: for no reason that a retry would mend. */
+/** Tells why D1 refused a batch; `null`: for no reason that is known here. */
 export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StaleRead) return "conflict";
   const text = error instanceof Error ? error.message : String(error);
   if (text.includes("messages.id")) return "duplicate";
+  if (text.includes("usage.events")) return "over_budget";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";
   return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
 }

@@ -1,6 +1,7 @@
 /** Versions of a site's rules, immutable once published, and how far its leads have been brought under them. */
-import { and, count, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { UNSEEN } from "./leads";
 import { leads, ruleVersions, sites } from "./schema";
 
 export type RulesVersion = typeof ruleVersions.$inferSelect;
@@ -54,7 +55,10 @@ export async function insertRules(
   notify: boolean,
 ): Promise<boolean> {
   const d1 = drizzle(db);
-  const before = d1.select({ n: count() }).from(leads).where(eq(leads.siteId, siteId));
+  const before = d1
+    .select({ n: count() })
+    .from(leads)
+    .where(and(eq(leads.siteId, siteId), gt(leads.lastSeen, UNSEEN)));
   try {
     await d1.batch([
       d1

@@ -15,9 +15,13 @@ export type SiteSettings = Pick<
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
 export const SITE_MAX_AGE_MS = 30_000;
-/** The same for a name that no site has: whoever just made the site does not wait long. */
-const UNKNOWN_MAX_AGE_MS = 3_000;
-/** Most sites, and most unknown keys, that an isolate holds. */
+/** The same for which names there are: whoever just made a site does not wait long. */
+const NAMES_MAX_AGE_MS = 3_000;
+/** Most sites whose names are held, two of each, about 2 MB; past it every unknown name is looked up by itself. */
+const NAMES_MAX_SITES = 10_000;
+/** Longest id or write key that a site can have. */
+const NAME_MAX_CHARS = 64;
+/** Most sites that an isolate holds. */
 const SITES_MAX = 500;
 /** Most compiled rule sets that it holds. */
 const RULE_SETS_MAX = 500;
@@ -29,11 +33,19 @@ export interface SiteRules extends Site {
   rulesSince: number;
 }
 
-/** Sites by id or write key, with their rules compiled; unknown keys are remembered as such. */
+/** All ids and write keys; `null`: too many. */
+interface Names {
+  all: ReadonlySet<string> | null;
+  until: number;
+}
+
+/** Sites by id or write key, with their rules compiled; and what names there are, so that made-up ones cost no trip. */
 export class SiteStore {
   private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
   /** Counts the changes made in this isolate. */
   private changes = 0;
+  private names: Names | null = null;
+  private namesBeingRead: Promise<void> | null = null;
   private readonly compiledSets = new Map<string, RuleSet>();
 
   constructor(
@@ -44,7 +56,45 @@ export class SiteStore {
   /** The site that an id or a write key names, as known a moment ago: for beacons. */
   async find(name: string): Promise<SiteRules | null> {
     const known = this.held.get(name);
-    return known && known.until > this.clock() ? known.site : await this.read(name);
+    if (known && known.until > this.clock()) return known.site;
+    if (!known && (await this.isNobodys(name))) return null;
+    const site = await this.read(name);
+    // Whoever asks for one name that nobody has may ask for many.
+    if (!site) await this.readNames();
+    return site;
+  }
+
+  /** Whether a name is known to be no site's. Names are read for it once somebody has asked for an unknown one. */
+  private async isNobodys(name: string): Promise<boolean> {
+    if (name.length > NAME_MAX_CHARS) return true;
+    const isUnknown = () => this.names?.all?.has(name) === false;
+    if (isUnknown()) await this.readNames();
+    return isUnknown();
+  }
+
+  /** Reads which names there are, unless it was done just now; many who ask at once wait for the same reading. */
+  private async readNames(): Promise<void> {
+    if (this.names && this.names.until > this.clock()) return;
+    this.namesBeingRead ??= this.loadNames().finally(() => {
+      this.namesBeingRead = null;
+    });
+    await this.namesBeingRead;
+  }
+
+  private async loadNames(): Promise<void> {
+    const { changes } = this;
+    const rows = await drizzle(this.db())
+      .select({ id: sites.id, writeKey: sites.writeKey })
+      .from(sites)
+      .limit(NAMES_MAX_SITES + 1)
+      .all();
+    if (changes !== this.changes) return;
+    const isWhole = rows.length <= NAMES_MAX_SITES;
+    this.names = {
+      all: isWhole ? new Set(rows.flatMap(({ id, writeKey }) => [id, writeKey])) : null,
+      // So many are not counted anew all the time.
+      until: this.clock() + (isWhole ? NAMES_MAX_AGE_MS : SITE_MAX_AGE_MS),
+    };
   }
 
   /** The same read afresh: for people, who expect to see what was published elsewhere just now. */
@@ -54,7 +104,7 @@ export class SiteStore {
     // Read before a change that was made meanwhile: good for this call, not to be kept.
     if (changes !== this.changes) return site;
     if (this.held.size >= SITES_MAX) this.held.clear();
-    this.held.set(name, { site, until: this.clock() + (site ? SITE_MAX_AGE_MS : UNKNOWN_MAX_AGE_MS) });
+    this.held.set(name, { site, until: this.clock() + (site ? SITE_MAX_AGE_MS : NAMES_MAX_AGE_MS) });
     return site;
   }
 
@@ -72,6 +122,7 @@ export class SiteStore {
   forget(): void {
     this.changes++;
     this.held.clear();
+    this.names = null;
   }
 
   private async load(name: string): Promise<SiteRules | null> {

@@ -6,7 +6,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
-import type { Entry, Lead, LeadRow } from "./leads";
+import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
 import { unlessSuppressed } from "./suppressions";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
@@ -39,9 +39,18 @@ export interface LeadWrite {
   log: Entry[] | null;
 }
 
+/** How many events of a UTC day are to be added to a site's, unless it has had `most` already. */
+export interface UsageNote {
+  /** Days since the epoch. */
+  day: number;
+  events: number;
+  most: number;
+}
+
 /**
- * Ids and leads are written together or not at all. Returns the rows as they now are. `unsuppressed`: hashes of
- * addresses that were let in; one that was suppressed since refuses the batch.
+ * Ids, leads and usage are written together or not at all. Returns the rows as they now are and, where usage was noted,
+ * how many events all isolates have noted of that day. `unsuppressed`: hashes of addresses that were let in; one that was
+ * suppressed since refuses the batch.
  */
 export async function writeLeads(
   db: D1Database,
@@ -49,9 +58,11 @@ export async function writeLeads(
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
   unsuppressed: readonly string[] = [],
-): Promise<LeadRow[]> {
+  usage: UsageNote | null = null,
+): Promise<{ rows: LeadRow[]; noted: number | null }> {
   const rows = writes.map(rowAfter);
   const statements = [
+    ...(usage ? [usageStatement(db, siteId, usage)] : []),
     ...(messageIds.length > 0
       ? [
           db
@@ -62,8 +73,18 @@ export async function writeLeads(
     ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
   ];
-  await db.batch(statements);
-  return rows;
+  const [first] = await db.batch<{ events?: number }>(statements);
+  return { rows, noted: usage ? (first?.results[0]?.events ?? null) : null };
+}
+
+/** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */
+function usageStatement(db: D1Database, siteId: string, { day, events, most }: UsageNote): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO usage (site_id, day, events) VALUES (?1, ?2, ?3) ON CONFLICT (site_id, day) DO UPDATE SET
+         events = CASE WHEN usage.events < ?4 THEN usage.events + excluded.events END RETURNING events`,
+    )
+    .bind(siteId, day, events, most);
 }
 
 /** What lists go by, looked at again. */
@@ -295,7 +316,7 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       row.score,
       known ? 1 : 0,
       disqualified ? 1 : 0,
-      after.state.clock ?? 0,
+      after.state.clock ?? UNSEEN,
       row.keys,
       row.scores,
       row.refresh_at,

@@ -56,7 +56,9 @@ export function mailRoutes(deps: Deps): Hono {
   app.get("/o/:file{.+\\.gif}", async (c) => {
     const opened = await readLink(deps, "open", c.req.param("file").slice(0, -".gif".length)).catch(() => null);
     if (opened && !optedOut(c, opened)) {
-      await recordLink(deps, opened, "Email Opened", isMachine(c)).catch((error) => logError(routeOf(c), error));
+      await recordLink(deps, opened, "Email Opened", isMachine(c, deps.isLocal)).catch((error) =>
+        logError(routeOf(c), error),
+      );
     }
     return gif(c);
   });
@@ -69,7 +71,7 @@ export function mailRoutes(deps: Deps): Hono {
     if (!opened)
       return c.text("This link is not complete, or it was changed on its way. Open it from the e-mail itself.", 404);
     const isOptedOut = optedOut(c, opened);
-    const byMachine = isMachine(c);
+    const byMachine = isMachine(c, deps.isLocal);
     // Where a person goes is never kept waiting for what a machine did.
     if (byMachine && !isOptedOut) await recordLink(deps, opened, "Email Link Clicked", true);
     return c.redirect(await destination(deps, opened, !byMachine && !isOptedOut), 302);
@@ -85,8 +87,8 @@ function optedOut(c: Context, { site }: OpenedLink): boolean {
 const PREFETCH_HEADERS = ["Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"];
 
 /** Scanners, prefetchers and the proxies of mail programs, told by their name, their method or what they say. */
-function isMachine(c: Context): boolean {
+function isMachine(c: Context, isLocal: boolean): boolean {
   if (c.req.method === "HEAD") return true;
   if (PREFETCH_HEADERS.some((name) => /prefetch|preview|prerender/i.test(c.req.header(name) ?? ""))) return true;
-  return agentKind(c.req.header("User-Agent") ?? "") === "machine";
+  return agentKind(c.req.header("User-Agent") ?? "", isLocal) === "machine";
 }

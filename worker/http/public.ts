@@ -4,18 +4,21 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
 import type { EventType, JsonObject } from "../core/event";
+import { visitorKey } from "../core/identity";
 import { clientTime, isId, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { ingest } from "../ingest";
+import { type Ingested, ingest } from "../ingest";
 import { redeem } from "../links";
 import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
+import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
 import { gif } from "./gif";
 import { logError, routeOf } from "./log";
+import { isMachine } from "./machine";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -47,12 +50,14 @@ export function publicRoutes(api: Api): Hono {
   });
   for (const path of ["batch", ...PATHS.map(([path]) => path), "pixel.gif", "me"]) app.use(`/${path}`, open);
   app.post("/batch", async (c) => {
+    await limitAddress(c, api);
     const body = await readObject(c.req.raw);
     if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
     return await accept(c, api, body, body.batch);
   });
   for (const [path, type] of PATHS) {
     app.post(`/${path}`, async (c) => {
+      await limitAddress(c, api);
       const body = await readObject(c.req.raw);
       return await accept(c, api, body, [{ ...body, type }]);
     });
@@ -66,14 +71,43 @@ export function publicRoutes(api: Api): Hono {
     return gif(c);
   });
   app.get("/me", async (c) => {
+    await limitAddress(c, api);
     const sender = await requireSender(api, c, undefined);
     c.header("Cache-Control", "no-store");
     if (optedOut(c, sender)) return c.json(OPTED_OUT);
     const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
-    if (!visitor) throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId=.");
+    if (!isId(visitor))
+      throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId= of 1 to 256 characters.");
+    await limitVisitors(deps, sender, [visitorKey(visitor)]);
     return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
   });
   return app;
+}
+
+/** Refuses an address that sends too much, before anything is read: its body, or the site. */
+async function limitAddress(c: Context, api: Api): Promise<void> {
+  // Without one it did not come through Cloudflare: from a test, or from a Worker beside this one.
+  const address = c.req.header("CF-Connecting-IP");
+  if (address === undefined || hasKnownKey(api, c.req.raw)) return;
+  await api.deps.limits.takeAddress(address, authorization(c.req.raw).bearer !== undefined);
+}
+
+async function limitVisitors(deps: Deps, { site, trusted }: Sender, keys: readonly string[]): Promise<void> {
+  if (!trusted) await deps.limits.takeVisitors(site.id, keys);
+}
+
+/** Counts events, within the limits of their visitors and of the site. */
+async function count(deps: Deps, sender: Sender, events: Received[]): Promise<Ingested & { notes: Rejection[] }> {
+  const { site, trusted } = sender;
+  await limitVisitors(
+    deps,
+    sender,
+    events.map(({ key }) => key),
+  );
+  const { events: proved, notes } = await prove(deps, site, events);
+  // Who asked to be erased is nobody's business who only has the public key.
+  const terms = { isTold: trusted, isBudgeted: !trusted };
+  return { ...(await ingest(deps, site, await redeem(deps, site, proved), terms)), notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
@@ -88,10 +122,7 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const { events: proved, notes } = await prove(deps, sender.site, events);
-  const all = await redeem(deps, sender.site, proved);
-  // Who asked to be erased is nobody's business who only has the public key.
-  const { answer, refused } = await ingest(deps, sender.site, all, sender.trusted);
+  const { answer, refused, notes } = await count(deps, sender, events);
   const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
     const why = refused.get(messageId);
     return why ? [{ messageId, index, ...why }] : [];
@@ -111,11 +142,14 @@ function readBatch(
 ): { events: Received[]; rejected: Rejection[] } {
   const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
   if (sentAt === undefined) throw new Failure("invalid_request", '"sentAt" must be an ISO 8601 time.');
+  // Who calls with a secret key is a server, which may state its visitor's agent but has none of a visitor's itself.
+  const agent = (trusted ? undefined : c.req.header("User-Agent")) ?? "";
   const country = isBrowser(c) ? c.req.raw.cf?.country : undefined;
   const reception = {
     now: deps.clock(),
     sentAt,
     trusted,
+    isMachine: (context: JsonObject) => isMachine(context, agent, deps.isLocal),
     newId: deps.newId,
     ...(typeof country === "string" ? { country } : {}),
   };
@@ -188,6 +222,7 @@ function rememberVisitor(c: Context, visitor: string, events: Received[]): void 
 
 async function pixel(c: Context, api: Api): Promise<void> {
   const { deps } = api;
+  await limitAddress(c, api);
   const query = c.req.query();
   const sender = await requireSender(api, c, query.writeKey);
   if (optedOut(c, sender)) return;
@@ -202,6 +237,6 @@ async function pixel(c: Context, api: Api): Promise<void> {
   const { events } = readBatch(c, deps, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await ingest(deps, sender.site, await redeem(deps, sender.site, events));
+  await count(deps, sender, events);
   rememberVisitor(c, visitor, events);
 }
