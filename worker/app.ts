@@ -27,7 +27,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", siteRoutes(api));
   app.route("/v1", keyRoutes(api));
   app.route("/v1", linkRoutes(api));
-  app.route("/", mailRoutes(deps));
+  app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", docsRoutes);
   app.route("/dashboard", dashboardRoutes(api));

@@ -2,7 +2,7 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { isEmail } from "../core/identity";
-import type { Deps } from "../deps";
+import { Failure } from "../failure";
 import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
 import { readObject } from "./body";
 import { type Api, SITE, siteOf } from "./context";
@@ -10,6 +10,7 @@ import { gif } from "./gif";
 import { checked, queryOf } from "./input";
 import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
+import { limitAddress } from "./public";
 
 export function linkRoutes(api: Api): Hono {
   return new Hono().post("/links", async (c) => {
@@ -50,16 +51,14 @@ const manyLinks = z.strictObject({
 });
 
 /** Addresses that stand in e-mails. Whatever is wrong with them, a mail shows its picture and a reader a page. */
-export function mailRoutes(deps: Deps): Hono {
+export function mailRoutes(api: Api): Hono {
+  const { deps } = api;
   const app = new Hono();
 
   app.get("/o/:file{.+\\.gif}", async (c) => {
-    const opened = await readLink(deps, "open", c.req.param("file").slice(0, -".gif".length)).catch(() => null);
-    if (opened && !optedOut(c, opened)) {
-      await recordLink(deps, opened, "Email Opened", isMachine(c, deps.isLocal)).catch((error) =>
-        logError(routeOf(c), error),
-      );
-    }
+    await recordOpen(c, api, c.req.param("file").slice(0, -".gif".length)).catch((error) => {
+      if (!(error instanceof Failure)) logError(routeOf(c), error);
+    });
     return gif(c);
   });
 
@@ -70,13 +69,30 @@ export function mailRoutes(deps: Deps): Hono {
     const opened = await readLink(deps, "click", c.req.param("token"));
     if (!opened)
       return c.text("This link is not complete, or it was changed on its way. Open it from the e-mail itself.", 404);
-    const isOptedOut = optedOut(c, opened);
+    // Whoever may not be counted is led on all the same.
+    const isCounted = !optedOut(c, opened) && (await isWithinLimits(c, api));
     const byMachine = isMachine(c, deps.isLocal);
-    // Where a person goes is never kept waiting for what a machine did.
-    if (byMachine && !isOptedOut) await recordLink(deps, opened, "Email Link Clicked", true);
-    return c.redirect(await destination(deps, opened, !byMachine && !isOptedOut), 302);
+    if (isCounted && byMachine) await recordLink(deps, opened, "Email Link Clicked", true);
+    return c.redirect(await destination(deps, opened, isCounted && !byMachine), 302);
   });
   return app;
+}
+
+async function recordOpen(c: Context, api: Api, token: string): Promise<void> {
+  await limitAddress(c, api);
+  const { deps } = api;
+  const opened = await readLink(deps, "open", token);
+  if (opened && !optedOut(c, opened)) await recordLink(deps, opened, "Email Opened", isMachine(c, deps.isLocal));
+}
+
+async function isWithinLimits(c: Context, api: Api): Promise<boolean> {
+  return await limitAddress(c, api).then(
+    () => true,
+    (error) => {
+      if (error instanceof Failure) return false;
+      throw error;
+    },
+  );
 }
 
 function optedOut(c: Context, { site }: OpenedLink): boolean {

@@ -85,7 +85,7 @@ export function publicRoutes(api: Api): Hono {
 }
 
 /** Refuses an address that sends too much, before anything is read: its body, or the site. */
-async function limitAddress(c: Context, api: Api): Promise<void> {
+export async function limitAddress(c: Context, api: Api): Promise<void> {
   // Without one it did not come through Cloudflare: from a test, or from a Worker beside this one.
   const address = c.req.header("CF-Connecting-IP");
   if (address === undefined || hasKnownKey(api, c.req.raw)) return;
