@@ -112,7 +112,13 @@ describe("any address", () => {
 
 function received(message: object, trusted = false): LoggedEvent {
   const common = { messageId: "m", anonymousId: "v" };
-  const found = receive({ ...common, ...message }, 0, { now: 0, sentAt: null, trusted, newId: () => "new" });
+  const found = receive({ ...common, ...message }, 0, {
+    now: 0,
+    sentAt: null,
+    trusted,
+    isMachine: () => false,
+    newId: () => "new",
+  });
   if ("event" in found) return found.event;
   throw new Error(found.detail);
 }
