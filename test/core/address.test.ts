@@ -115,8 +115,8 @@ function received(message: object, trusted = false): LoggedEvent {
   const found = receive({ ...common, ...message }, 0, {
     now: 0,
     sentAt: null,
-    isMachine: () => false,
     trusted,
+    isMachine: () => false,
     newId: () => "new",
   });
   if ("event" in found) return found.event;

@@ -1,9 +1,12 @@
 /** A site's events of the day under its write key: both sides of the budget, several isolates, what it costs. */
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { WireReply } from "../../snippet/wire";
 import { type Api, PLAIN_RULES, type Problem, page, type Site, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { ADMIN_KEY, DAY, DB, expectTheLaw, startApi } from "./app";
+
+/** What fails on purpose need not be read in the test's output. */
+beforeAll(() => void vi.spyOn(console, "error").mockImplementation(() => {}));
 
 /** An hour and a half before midnight. */
 const START = Date.UTC(2026, 0, 5, 22, 30);
