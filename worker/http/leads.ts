@@ -66,9 +66,10 @@ export function leadRoutes(api: Api): Hono {
     const site = await siteOf(api, c, "read");
     checked(z.strictObject(SITE), queryOf(c.req.raw));
     const found = await openLead(deps, site, idOf(c));
+    const copy = await exportLead(deps, found);
     c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
     c.header("Cache-Control", "no-store");
-    return await exportLead(deps, found);
+    return copy;
   });
 
   get("/leads/:id/explanation", async (c) => {
