@@ -62,7 +62,7 @@ describe("a suppressed address", () => {
       page(visitor, "/", { userId: email }),
       page(email),
       page(visitor, "/", { messageId: `signed-up:${email}` }),
-      page(visitor, "/", { properties: { url: `https://shop.example/?mail=${encoded}&a=1` } }),
+      page(visitor, "/", { properties: { url: `https://shop.example/for/${encoded}` } }),
       page(visitor, "/", { context: { page: { title: `Hello ${email}.` } } }),
       track(visitor, "Invited", { [email]: true }),
     ];
