@@ -4,6 +4,7 @@ import { ping } from "./db/sites";
 import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
+import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
@@ -20,7 +21,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   const app = new Hono();
   app.onError(problem);
   app.route("/", tagRoutes);
-  const api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env) };
+  const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };
   app.route("/v1", publicRoutes(api));
   app.route("/v1", leadRoutes(api));
   app.route("/v1", rulesRoutes(api));
