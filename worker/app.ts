@@ -11,6 +11,7 @@ import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
 import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
+import { openapiRoutes } from "./http/openapi";
 import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
@@ -30,7 +31,8 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", linkRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
-  app.route("/", docsRoutes);
+  app.route("/", openapiRoutes(api));
+  app.route("/", docsRoutes(api));
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
     const reachable = await ping(deps.db);
