@@ -86,6 +86,7 @@ const CALLS: Record<string, { params?: Record<string, string>; body?: unknown; k
   pixel: { params: { event: "page", anonymousId: "bob", path: "/" } },
   getMe: { params: { anonymousId: "ann" } },
   listLeads: { params: { limit: "1" }, keep: ({ data: [lead] }: { data: { id: string }[] }) => ({ lead: lead?.id }) },
+  exportLeads: { params: { sort: "-lastSeen" } },
   getLead: { params: { id: "{lead}", at: "2100-01-01T00:00:00Z" } },
   explainLead: { params: { id: "{lead}" } },
   listLeadEvents: { params: { id: "{lead}" } },

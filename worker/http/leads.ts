@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import type { RuleSet } from "../core/rules";
+import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
 import type { SiteRules } from "../db/sites";
@@ -15,7 +16,9 @@ import { splitLead } from "../split";
 import * as answers from "./answers";
 import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
 import { cursor, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
+import { logError, routeOf } from "./log";
 import { Calls } from "./route";
+import { streamed } from "./stream";
 
 export function leadRoutes(api: Api): Hono {
   const app = new Hono();
@@ -46,6 +49,29 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
       const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
       const { data, next } = await pageOfLeads(deps, site, filter, paging);
       return { data, nextCursor: next && encodeCursor(next) };
+    },
+  );
+
+  calls.get(
+    "/leads.csv",
+    {
+      name: "exportLeads",
+      summary: "The same leads, all of them, as CSV",
+      details:
+        "Ladders and dimensions are those of the rules in force. Texts that a spreadsheet would take for a formula have " +
+        "a quote in front. A body that ends without the end of its transfer is not complete.",
+      scope: "read",
+      query: z.strictObject(filters),
+      answer: z.string(),
+      contentType: "text/csv",
+    },
+    async ({ c, site, query: { sort, ...wanted } }) => {
+      const lines = leadLines(deps, site, checkedFilter(site, wanted), checkedSort(site.rules, sort));
+      return c.body(await streamed(lines, (error) => logError(routeOf(c), error)), 200, {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": 'attachment; filename="leads.csv"',
+        "Cache-Control": "no-store",
+      });
     },
   );
 
