@@ -59,9 +59,21 @@ test("the document is valid OpenAPI 3.1, and every reference in it leads somewhe
   expect(references.length).toBeGreaterThan(20);
   for (const [, name = ""] of references) expect(description.components.schemas).toHaveProperty(name);
   expect(JSON.stringify(description)).not.toMatch(/\$defs|__schema|x-as/);
+  // Of an object of which nothing is said, generators make one that has no fields.
+  expect(closed(description)).toEqual([]);
   const ids = operations.map(({ operationId }) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
 });
+
+/** Objects that neither have fields nor say that any will do. */
+function closed(node: unknown, at = ""): string[] {
+  if (node === null || typeof node !== "object") return [];
+  const { type, properties, additionalProperties, patternProperties } = node as Record<string, unknown>;
+  const isObject = type === "object" || (Array.isArray(type) && type.includes("object"));
+  const says = [properties, additionalProperties, patternProperties].some((one) => one !== undefined);
+  const inner = Object.entries(node).flatMap(([key, value]) => closed(value, `${at}/${key}`));
+  return isObject && !says ? [at, ...inner] : inner;
+}
 
 /** How each operation is called, in this order; `{…}` are values that earlier answers had. Bodies else as in `example`. */
 const CALLS: Record<string, { params?: Record<string, string>; body?: unknown; keep?: (answer: never) => object }> = {

@@ -79,7 +79,7 @@ const object = z
     (value) => value !== null && typeof value === "object" && !Array.isArray(value),
     "must be an object",
   )
-  .meta({ type: "object" });
+  .meta({ type: "object", additionalProperties: {} });
 /** Below it a number of milliseconds is before 1973: somebody sent seconds. */
 const EPOCH_MS_MIN = 100_000_000_000;
 const TIME_HINT = 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z", or milliseconds since 1970';

@@ -59,7 +59,7 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
       summary: "The same leads, all of them, as CSV",
       details:
         "Ladders and dimensions are those of the rules in force. Texts that a spreadsheet would take for a formula have " +
-        "a quote in front. A body that ends without the end of its transfer is not complete.",
+        "a quote in front. Where reading fails on the way the transfer is broken off: a file that came to its end is complete.",
       scope: "read",
       query: z.strictObject(filters),
       answer: z.string(),

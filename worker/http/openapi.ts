@@ -10,6 +10,7 @@ import type { Api } from "./context";
 import { ERRORS, type ErrorCode } from "./errors";
 import { AS } from "./input";
 import { type Operation, RULES } from "./route";
+import { SESSION_COOKIE } from "./session";
 
 export type JsonSchema = { [key: string]: unknown };
 
@@ -70,7 +71,7 @@ const SECURITY_SCHEMES = {
   session: {
     type: "apiKey",
     in: "cookie",
-    name: "kelvin_session",
+    name: SESSION_COOKIE,
     description: "Signed in to the dashboard; reads only.",
   },
   writeKey: { type: "http", scheme: "basic", description: "The site's write key as user name, without a password." },
@@ -154,7 +155,7 @@ function parametersOf({ path, query, ifMatch }: Operation, schemas: Schemas): Pa
 }
 
 /** The errors that a call may answer with: those of all calls of its kind, and its own. */
-export function errorsOf({ scope, path, body, contentType, errors = [], query }: Operation): ErrorCode[] {
+function errorsOf({ scope, path, body, contentType, errors = [], query }: Operation): ErrorCode[] {
   if (contentType === "image/gif") return [];
   const isAbout = path.includes("{") || (scope !== null && query instanceof z.ZodObject && "site" in query.shape);
   const found: ErrorCode[] = [

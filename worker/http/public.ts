@@ -161,7 +161,10 @@ const EXAMPLES: Record<EventType, object> = {
 /** The body of a batch. Its messages are checked one by one, so that none sinks the others. */
 const batchSchema = z.object({
   writeKey: writeKey.optional(),
-  sentAt: z.string().optional().describe("The client's clock at sending, by which timestamps are corrected."),
+  sentAt: z
+    .union([z.string(), z.number()])
+    .optional()
+    .describe("The client's clock at sending, by which timestamps are corrected."),
   batch: z.array(messageSchema).describe(`At most ${BATCH_MAX_MESSAGES}; with a secret key ${TRUSTED_MAX_MESSAGES}.`),
   context: z.looseObject({}).optional().describe("Holds for each of the messages."),
 });
