@@ -4,12 +4,14 @@ import { ping } from "./db/sites";
 import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
+import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
 import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
+import { openapiRoutes } from "./http/openapi";
 import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
@@ -20,7 +22,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   const app = new Hono();
   app.onError(problem);
   app.route("/", tagRoutes);
-  const api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env) };
+  const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };
   app.route("/v1", publicRoutes(api));
   app.route("/v1", leadRoutes(api));
   app.route("/v1", rulesRoutes(api));
@@ -29,7 +31,8 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", linkRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
-  app.route("/", docsRoutes);
+  app.route("/", openapiRoutes(api));
+  app.route("/", docsRoutes(api));
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
     const reachable = await ping(deps.db);

@@ -273,7 +273,7 @@ describe("what an isolate remembers", () => {
     const { id, key } = await makeKey(["write"]);
     const knows = (text: string) =>
       hasKnownKey(
-        { deps: isolate.deps, adminKey: ADMIN_KEY, provider: null },
+        { deps: isolate.deps, adminKey: ADMIN_KEY, provider: null, operations: [] },
         new Request("https://kelvin.test", { headers: { Authorization: `Bearer ${text}` } }),
       );
     expect([knows(ADMIN_KEY), knows("wrong"), knows(key)]).toEqual([true, false, false]);

@@ -8,7 +8,7 @@ const OWN = { Origin: ORIGIN, "Sec-Fetch-Site": "same-origin" };
 const FORM = { "Content-Type": "application/x-www-form-urlencoded" };
 
 const { api, deps } = startIsolate();
-const routes = { deps, adminKey: ADMIN_KEY, provider: null };
+const routes = { deps, adminKey: ADMIN_KEY, provider: null, operations: [] };
 const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 
 async function post(path: string, fields: Record<string, string>, headers: Record<string, string> = OWN) {

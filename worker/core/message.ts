@@ -83,10 +83,12 @@ const id = z
   .union([z.string(), z.number().transform(String)], "must be a text")
   .refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`)
   .refine(isClean, "must not hold control characters or broken Unicode");
-const object = z.custom<JsonObject>(
-  (value) => value !== null && typeof value === "object" && !Array.isArray(value),
-  "must be an object",
-);
+const object = z
+  .custom<JsonObject>(
+    (value) => value !== null && typeof value === "object" && !Array.isArray(value),
+    "must be an object",
+  )
+  .meta({ type: "object", additionalProperties: {} });
 /** Below it a number of milliseconds is before 1973: somebody sent seconds. */
 const EPOCH_MS_MIN = 100_000_000_000;
 const TIME_HINT = 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z", or milliseconds since 1970';
@@ -113,7 +115,8 @@ function isoMs(text: string): number {
 const named = (hint: string) =>
   z.string(hint).min(1, "must not be empty").max(NAME_MAX_CHARS, `must have at most ${NAME_MAX_CHARS} characters`);
 
-const messageSchema = z.object({
+/** A message, as far as its parts can be judged one by one. */
+export const messageSchema = z.object({
   type: z.enum(TYPES, `must be one of ${TYPES.join(", ")}`),
   messageId: id.nullish(),
   anonymousId: id.nullish(),

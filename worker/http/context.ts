@@ -7,7 +7,8 @@ import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import type { Provider } from "../provider";
 import { requireScope, requireSite } from "./access";
-import { checked, instant, queryOf } from "./input";
+import { instant } from "./input";
+import type { Operation } from "./route";
 
 export { later } from "./later";
 
@@ -16,10 +17,22 @@ export interface Api {
   adminKey: string;
   /** The organisation's identity provider, where there is one. */
   provider: Provider | null;
+  /** The calls there are, as their routes declare them. */
+  operations: Operation[];
 }
 
-/** `?site=`, allowed on every call. */
-export const SITE = { site: z.string().optional() };
+/** `?site=`, allowed on every call about a site. */
+export const SITE = {
+  site: z.string().optional().describe("The site, by id or write key; may be left out where there is only one."),
+};
+/** The parameters of calls about a site that have no others. */
+export const siteQuery = z.strictObject(SITE);
+export const noQuery = z.strictObject({});
+/** The parameters of calls that suppose an instant. */
+export const atQuery = z.strictObject({
+  ...SITE,
+  at: instant.optional().describe("An instant from now on, at which nothing more will have happened."),
+});
 
 export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
   const { deps } = api;
@@ -31,8 +44,7 @@ export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRu
 const AT_TOLERANCE_MS = 60_000;
 
 /** The instant that `?at=` supposes, now where it is left out; never before the lead's clock. */
-export function supposedInstant(c: Context, deps: Deps, clock: number | null): number {
-  const { at } = checked(z.strictObject({ ...SITE, at: instant.optional() }), queryOf(c.req.raw));
+export function supposedInstant(deps: Deps, at: number | undefined, clock: number | null): number {
   const now = deps.clock();
   if (at !== undefined && at < now - AT_TOLERANCE_MS) {
     throw new Failure("invalid_request", "at must not be before now: it supposes that nothing more happens.");

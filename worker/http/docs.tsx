@@ -1,8 +1,11 @@
-/** Pages for whoever meets the API without its manual: what it is, and what an error means. */
+/** Pages for whoever meets the API without its manual: the reference of its calls, and what an error means. */
 import { type Context, Hono } from "hono";
 import { html, raw } from "hono/html";
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
+import type { Api } from "./context";
 import { ERRORS, type ErrorCode } from "./errors";
+import { describe } from "./openapi";
+import { ASSETS, Reference } from "./reference";
 
 /** What an error means, and what mends it. */
 const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
@@ -101,36 +104,6 @@ const Document: FC<PropsWithChildren<{ title: string }>> = ({ title, children })
   </html>
 );
 
-const Index: FC<{ origin: string }> = ({ origin }) => (
-  <Document title="Kelvin's API">
-    <p>
-      Kelvin scores the visitors of marketing sites while they are there. Sites send events to it under their public
-      write key and are told the visitor's temperature; marketers and their programs read leads, and publish the rules
-      that score them, with a secret key.
-    </p>
-    <p>Events are messages of the Segment spec. An event, and what became of it:</p>
-    <pre>{`curl ${origin}/v1/batch -d '{"writeKey":"WRITE_KEY","batch":[
-  {"type":"page","anonymousId":"somebody","properties":{"path":"/pricing"}}]}'`}</pre>
-    <p>All else takes a secret key. The leads with the highest scores:</p>
-    <pre>{`curl '${origin}/v1/leads?limit=10' -H "Authorization: Bearer $KEY"`}</pre>
-    <ul>
-      <li>
-        <a href="/docs/errors">Errors</a>: what each code means and what to do
-      </li>
-      <li>
-        <a href="/rules.schema.json">JSON Schema of the rules</a>, for editors to complete from
-      </li>
-      <li>
-        <a href="/healthz">Health</a>: whether the service and its database answer
-      </li>
-      <li>
-        <a href="/dashboard">Dashboard</a>: leads, rules and set-up, for people
-      </li>
-    </ul>
-    <p>The manual is in the folder docs of Kelvin's source: the tag, the API and the rules.</p>
-  </Document>
-);
-
 const Errors: FC = () => (
   <Document title="Errors">
     <p>
@@ -152,14 +125,31 @@ const Errors: FC = () => (
   </Document>
 );
 
-async function page(c: Context, content: Child): Promise<Response> {
+/** `/docs` has a style and a script, files of ours, and the latter calls this very host. */
+const REFERENCE_POLICY =
+  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'none'";
+
+async function page(c: Context, content: Child, security: string): Promise<Response> {
   return await c.html(html`<!doctype html>${content}`, 200, {
-    "Content-Security-Policy": await policy(),
+    "Content-Security-Policy": security,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
   });
 }
 
-export const docsRoutes = new Hono()
-  .get("/docs", (c) => page(c, <Index origin={new URL(c.req.url).origin} />))
-  .get("/docs/errors", (c) => page(c, <Errors />));
+export function docsRoutes(api: Api): Hono {
+  const app = new Hono();
+  for (const { path, type, text } of ASSETS) {
+    app.get(path, (c) =>
+      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
+    );
+  }
+  app.get("/docs", (c) => {
+    const { origin } = new URL(c.req.url);
+    const description = describe(api.operations, origin);
+    return page(c, <Reference description={description} origin={origin} />, REFERENCE_POLICY);
+  });
+  app.get("/docs/errors", async (c) => page(c, <Errors />, await policy()));
+  return app;
+}

@@ -7,24 +7,35 @@ import { Failure } from "../failure";
 const LIMIT_MAX = 200;
 const LIMIT_DEFAULT = 50;
 
+/** Metadata: the JSON Schema of what a parameter means, in place of that of the text it comes as. */
+export const AS = "x-as";
+
 export const limit = z
   .string()
   .regex(/^\d{1,9}$/, `must be a number from 1 to ${LIMIT_MAX}`)
   .transform(Number)
   .pipe(z.number().min(1, "must be at least 1").max(LIMIT_MAX, `must be at most ${LIMIT_MAX}`))
-  .default(LIMIT_DEFAULT);
+  .default(LIMIT_DEFAULT)
+  .meta({ [AS]: { type: "integer", minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT } });
 
-export const flag = z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
+export const cursor = z.string().optional().describe("The nextCursor of the page before.");
+
+export const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true")
+  .meta({ [AS]: { type: "boolean" } });
 
 export const number = z
   .string()
   .regex(/^-?\d{1,12}(\.\d{1,12})?$/, "must be a number")
-  .transform(Number);
+  .transform(Number)
+  .meta({ [AS]: { type: "number" } });
 
 /** A time, in ms. */
 export const instant = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"')
-  .transform((text) => Date.parse(text));
+  .transform((text) => Date.parse(text))
+  .meta({ [AS]: { type: "string", format: "date-time" } });
 
 /** The value, if the schema takes it; throws `invalid_request` with everything wrong. */
 export function checked<T>(schema: z.ZodType<T>, value: unknown): T {

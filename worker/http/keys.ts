@@ -5,40 +5,69 @@ import { type Key, listKeys, SCOPES } from "../db/keys";
 import { Failure } from "../failure";
 import { createKey, removeKey } from "../keys";
 import { requireScope } from "./access";
-import { readJson } from "./body";
-import type { Api } from "./context";
-import { checked, decodeCursor, encodeCursor, limit, queryOf } from "./input";
+import * as answers from "./answers";
+import { type Api, noQuery } from "./context";
+import { cursor, decodeCursor, encodeCursor, limit } from "./input";
+import { Calls } from "./route";
 
 export function keyRoutes(api: Api): Hono {
   const { deps } = api;
   const app = new Hono();
+  const calls = new Calls(app, api, "Keys", (c, scope) => requireScope(api, c, scope));
 
-  app.post("/keys", async (c) => {
-    await requireScope(api, c, "admin");
-    checked(z.strictObject({}), queryOf(c.req.raw));
-    const { key, text } = await createKey(deps, checked(newKey, await readJson(c.req.raw)));
-    c.header("Cache-Control", "no-store");
-    return c.json({ ...showKey(key), key: text }, 201);
-  });
+  calls.post(
+    "/keys",
+    {
+      name: "createKey",
+      summary: "Makes a secret key, shown only now",
+      scope: "admin",
+      query: noQuery,
+      body: newKey,
+      status: 201,
+      answer: answers.newKey,
+      example: { name: "CRM", scopes: ["read", "write"] },
+    },
+    async ({ c, body }) => {
+      const { key, text } = await createKey(deps, body);
+      c.header("Cache-Control", "no-store");
+      return { ...showKey(key), key: text };
+    },
+  );
 
-  app.get("/keys", async (c) => {
-    await requireScope(api, c, "admin");
-    const query = checked(z.strictObject({ limit, cursor: z.string().optional() }), queryOf(c.req.raw));
-    // One more than is shown tells whether there is a next page.
-    const rows = await listKeys(deps.db, decodeCursor(query.cursor, position), query.limit + 1);
-    const shown = rows.slice(0, query.limit);
-    const last = rows.length > shown.length ? shown.at(-1) : undefined;
-    const nextCursor = last ? encodeCursor({ createdAt: last.createdAt, id: last.id }) : null;
-    return c.json({ data: shown.map(showKey), nextCursor });
-  });
+  calls.get(
+    "/keys",
+    {
+      name: "listKeys",
+      summary: "Secret keys, latest first",
+      scope: "admin",
+      query: z.strictObject({ limit, cursor }),
+      answer: answers.list(answers.key),
+    },
+    async ({ query }) => {
+      // One more than is shown tells whether there is a next page.
+      const rows = await listKeys(deps.db, decodeCursor(query.cursor, position), query.limit + 1);
+      const shown = rows.slice(0, query.limit);
+      const last = rows.length > shown.length ? shown.at(-1) : undefined;
+      const nextCursor = last ? encodeCursor({ createdAt: last.createdAt, id: last.id }) : null;
+      return { data: shown.map(showKey), nextCursor };
+    },
+  );
 
-  app.delete("/keys/:id", async (c) => {
-    await requireScope(api, c, "admin");
-    checked(z.strictObject({}), queryOf(c.req.raw));
-    const id = c.req.param("id");
-    if (!(await removeKey(deps, id))) throw new Failure("not_found", `There is no key "${id}".`);
-    return c.body(null, 204);
-  });
+  calls.delete(
+    "/keys/{id}",
+    {
+      name: "deleteKey",
+      summary: "Takes a key away; it is over within ten seconds everywhere",
+      scope: "admin",
+      query: noQuery,
+      status: 204,
+      answer: z.void(),
+    },
+    async ({ c }) => {
+      const id = c.req.param("id") ?? "";
+      if (!(await removeKey(deps, id))) throw new Failure("not_found", `There is no key "${id}".`);
+    },
+  );
   return app;
 }
 

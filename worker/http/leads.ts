@@ -2,8 +2,10 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import type { RuleSet } from "../core/rules";
-import { SORTS, type Sort } from "../db/list";
+import { leadLines } from "../csv";
+import { type LeadFilter, SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
+import type { SiteRules } from "../db/sites";
 import { eraseLead } from "../erase";
 import { exportLead } from "../export";
 import { Failure } from "../failure";
@@ -11,89 +13,201 @@ import { type Current, rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { splitLead } from "../split";
-import { readJson } from "./body";
-import { type Api, SITE, siteOf, supposedInstant } from "./context";
-import { checked, decodeCursor, encodeCursor, flag, instant, limit, number, queryOf } from "./input";
+import * as answers from "./answers";
+import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
+import { cursor, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
+import { logError, routeOf } from "./log";
+import { Calls } from "./route";
+import { streamed } from "./stream";
 
 export function leadRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
-  const get = (path: string, work: (c: Context) => Promise<object>) =>
-    app.get(path, async (c) => c.json(await readingAgain(() => work(c))));
-
-  get("/leads", async (c) => {
-    const site = await siteOf(api, c, "read");
-    const query = checked(listQuery, queryOf(c.req.raw));
-    const { temperature, stage, sort, limit, cursor, ...filter } = query;
-    const levels = checkedLevels(site.rules.ladders, { temperature, stage });
-    if (filter.dimension !== undefined) checkedDimension(site.rules, filter.dimension);
-    const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
-    const { data, next } = await pageOfLeads(deps, site, { ...filter, levels }, paging);
-    return { data, nextCursor: next && encodeCursor(next) };
-  });
-
-  get("/leads/:id", async (c) => {
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
-    return showLead(site, lead, supposedInstant(c, deps, lead.state.clock));
-  });
-
-  app.patch("/leads/:id", async (c) => {
-    const site = await siteOf(api, c, "write");
-    const found = await readingAgain(() => openLead(deps, site, idOf(c)));
-    await patchLead(deps, found, checked(patchBody, await readJson(c.req.raw)));
-    const { lead } = await readingAgain(() => openLead(deps, found.site, found.lead.id));
-    return c.json(showLead(found.site, lead, Math.max(deps.clock(), lead.state.clock ?? 0)));
-  });
-
-  app.post("/leads/:id/split", async (c) => {
-    const site = await siteOf(api, c, "write");
-    checked(z.strictObject(SITE), queryOf(c.req.raw));
-    const { visitor } = checked(splitBody, await readJson(c.req.raw));
-    const { rest, split } = await splitLead(deps, site, idOf(c), visitor);
-    const shown = ({ site: under, lead }: Current) =>
-      showLead(under, lead, Math.max(deps.clock(), lead.state.clock ?? 0));
-    return c.json({ ...shown(rest), split: shown(split) });
-  });
-
-  app.delete("/leads/:id", async (c) => {
-    const site = await siteOf(api, c, "write");
-    const { suppress } = checked(eraseQuery, queryOf(c.req.raw));
-    await eraseLead(deps, site, idOf(c), suppress);
-    return c.body(null, 204);
-  });
-
-  get("/leads/:id/export", async (c) => {
-    const site = await siteOf(api, c, "read");
-    checked(z.strictObject(SITE), queryOf(c.req.raw));
-    const found = await openLead(deps, site, idOf(c));
-    const copy = await exportLead(deps, found);
-    c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
-    c.header("Cache-Control", "no-store");
-    return copy;
-  });
-
-  get("/leads/:id/explanation", async (c) => {
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
-    return showExplanation(site, lead.state, supposedInstant(c, deps, lead.state.clock));
-  });
-
-  get("/leads/:id/events", async (c) => {
-    const query = checked(pageQuery, queryOf(c.req.raw));
-    const { site, lead } = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
-    const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
-    const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
-    return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
-  });
-
-  get("/leads/:id/history", async (c) => {
-    const query = checked(pageQuery, queryOf(c.req.raw));
-    const found = await openLead(deps, await siteOf(api, c, "read"), idOf(c));
-    const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
-    const { data, next, points } = await leadHistory(deps, found, query.limit, before);
-    const shown = <T extends { score: number }>(one: T) => ({ ...one, score: rounded(one.score) });
-    return { data: data.map(shown), nextCursor: next && encodeCursor(next), points: points.map(shown) };
-  });
+  const calls = new Calls(app, api, "Leads", (c, scope) => siteOf(api, c, scope));
+  readingLeads(calls, api);
+  readingMore(calls, api);
+  changingLeads(calls, api);
   return app;
+}
+
+type LeadCalls = Calls<SiteRules>;
+
+function readingLeads(calls: LeadCalls, { deps }: Api): void {
+  calls.get(
+    "/leads",
+    {
+      name: "listLeads",
+      summary: "Leads, filtered and sorted",
+      details:
+        "Level filters are exact. Order, minScore and maxScore go by a score that is refreshed within a day; what is " +
+        "shown is the score now. A page may be shorter than limit and still have a next one.",
+      scope: "read",
+      query: listQuery,
+      answer: answers.list(answers.lead),
+    },
+    async ({ site, query: { sort, limit, cursor, ...wanted } }) => {
+      const filter = checkedFilter(site, wanted);
+      const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
+      const { data, next } = await pageOfLeads(deps, site, filter, paging);
+      return { data, nextCursor: next && encodeCursor(next) };
+    },
+  );
+
+  calls.get(
+    "/leads.csv",
+    {
+      name: "exportLeads",
+      summary: "The same leads, all of them, as CSV",
+      details:
+        "Ladders and dimensions are those of the rules in force. Texts that a spreadsheet would take for a formula have " +
+        "a quote in front. Where reading fails on the way the transfer is broken off: a file that came to its end is complete.",
+      scope: "read",
+      query: z.strictObject(filters),
+      answer: z.string(),
+      contentType: "text/csv",
+    },
+    async ({ c, site, query: { sort, ...wanted } }) => {
+      const lines = leadLines(deps, site, checkedFilter(site, wanted), checkedSort(site.rules, sort));
+      return c.body(await streamed(lines, (error) => logError(routeOf(c), error)), 200, {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": 'attachment; filename="leads.csv"',
+        "Cache-Control": "no-store",
+      });
+    },
+  );
+
+  calls.get(
+    "/leads/{id}",
+    { name: "getLead", summary: "One lead", scope: "read", query: atQuery, answer: answers.lead },
+    async ({ c, site: wanted, query }) => {
+      const { site, lead } = await openLead(deps, wanted, idOf(c));
+      return showLead(site, lead, supposedInstant(deps, query.at, lead.state.clock));
+    },
+  );
+
+  calls.get(
+    "/leads/{id}/explanation",
+    {
+      name: "explainLead",
+      summary: "Every rule of the set, counting or not, and because of what",
+      scope: "read",
+      query: atQuery,
+      answer: answers.explanation,
+    },
+    async ({ c, site: wanted, query }) => {
+      const { site, lead } = await openLead(deps, wanted, idOf(c));
+      return showExplanation(site, lead.state, supposedInstant(deps, query.at, lead.state.clock));
+    },
+  );
+}
+
+function readingMore(calls: LeadCalls, { deps }: Api): void {
+  calls.get(
+    "/leads/{id}/events",
+    {
+      name: "listLeadEvents",
+      summary: "What the lead did, latest first, with the points that each event got",
+      scope: "read",
+      query: pageQuery,
+      answer: answers.list(answers.timelineEvent),
+    },
+    async ({ c, site: wanted, query }) => {
+      const { site, lead } = await openLead(deps, wanted, idOf(c));
+      const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
+      const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
+      return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
+    },
+  );
+
+  calls.get(
+    "/leads/{id}/history",
+    {
+      name: "getLeadHistory",
+      summary: "Every level crossed, latest first, with its cause; and the score over time",
+      scope: "read",
+      query: pageQuery,
+      answer: answers.history,
+    },
+    async ({ c, site, query }) => {
+      const found = await openLead(deps, site, idOf(c));
+      const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
+      const { data, next, points } = await leadHistory(deps, found, query.limit, before);
+      const shown = <T extends { score: number }>(one: T) => ({ ...one, score: rounded(one.score) });
+      return { data: data.map(shown), nextCursor: next && encodeCursor(next), points: points.map(shown) };
+    },
+  );
+
+  calls.get(
+    "/leads/{id}/export",
+    {
+      name: "exportLead",
+      summary: "Everything that is kept of a person, as one document to save",
+      scope: "read",
+      query: siteQuery,
+      answer: answers.exported,
+    },
+    async ({ c, site }) => {
+      const found = await openLead(deps, site, idOf(c));
+      const copy = await exportLead(deps, found);
+      c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
+      c.header("Cache-Control", "no-store");
+      return copy;
+    },
+  );
+}
+
+function changingLeads(calls: LeadCalls, { deps }: Api): void {
+  const shown = ({ site, lead }: Current) => showLead(site, lead, Math.max(deps.clock(), lead.state.clock ?? 0));
+
+  calls.patch(
+    "/leads/{id}",
+    {
+      name: "changeLead",
+      summary: "What marketers and sales note of a lead",
+      details: "It is logged as events that are no activity, so rules can react. A trait that is null is removed.",
+      scope: "write",
+      query: siteQuery,
+      body: patchBody,
+      answer: answers.lead,
+      errors: ["conflict"],
+      example: { status: "opportunity", feedback: "qualified", traits: { employees: 120 } },
+    },
+    async ({ c, site, body }) => {
+      const found = await readingAgain(() => openLead(deps, site, idOf(c)));
+      await patchLead(deps, found, body);
+      return shown(await readingAgain(() => openLead(deps, found.site, found.lead.id)));
+    },
+  );
+
+  calls.post(
+    "/leads/{id}/split",
+    {
+      name: "splitLead",
+      summary: "Undoes a claimed join: the visitor's events leave the lead for one of their own",
+      scope: "write",
+      query: siteQuery,
+      body: splitBody,
+      answer: answers.halves,
+      errors: ["conflict"],
+      example: { visitor: "eve" },
+    },
+    async ({ c, site, body }) => {
+      const { rest, split } = await splitLead(deps, site, idOf(c), body.visitor);
+      return { ...shown(rest), split: shown(split) };
+    },
+  );
+
+  calls.delete(
+    "/leads/{id}",
+    {
+      name: "eraseLead",
+      summary: "Erases a person: everything that is theirs, at once",
+      scope: "write",
+      query: eraseQuery,
+      status: 204,
+      answer: z.void(),
+    },
+    async ({ c, site, query }) => await eraseLead(deps, site, idOf(c), query.suppress),
+  );
 }
 
 const idOf = (c: Context) => c.req.param("id") ?? "";
@@ -110,26 +224,42 @@ const patchBody = z
   })
   .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
 const splitBody = z.strictObject({ visitor: z.string("must be the id of a visitor").min(1, "must not be empty") });
-const eraseQuery = z.strictObject({ ...SITE, suppress: flag.default(false) });
-const pageQuery = z.strictObject({ ...SITE, limit, cursor: z.string().optional() });
-const listQuery = z.strictObject({
+const eraseQuery = z.strictObject({
   ...SITE,
-  limit,
-  cursor: z.string().optional(),
-  sort: z.string().default("-score"),
-  temperature: z.string().optional(),
-  stage: z.string().optional(),
-  known: flag.optional(),
-  disqualified: flag.default(false),
+  suppress: flag.default(false).describe("Whether later messages that name their address are turned away."),
+});
+const pageQuery = z.strictObject({ ...SITE, limit, cursor });
+const filters = {
+  ...SITE,
+  temperature: z.string().optional().describe("A level of that ladder."),
+  stage: z.string().optional().describe("A level of that ladder."),
+  known: flag.optional().describe("Whether it has a userId or an address."),
+  disqualified: flag.default(false).describe("Whether disqualified leads are listed too."),
   status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`).optional(),
-  account: z.string().min(1, "must not be empty").toLowerCase().optional(),
-  q: z.string().min(1, "must not be empty").max(200, "must be at most 200 characters").optional(),
+  account: z.string().min(1, "must not be empty").toLowerCase().optional().describe("Domain of the address."),
+  q: z
+    .string()
+    .min(1, "must not be empty")
+    .max(200, "must be at most 200 characters")
+    .optional()
+    .describe("Part of the address, a userId, name, firstName, lastName or company; no case."),
   activeSince: instant.optional(),
-  dimension: z.string().optional(),
+  dimension: z.string().optional().describe("What minScore and maxScore are about, in place of the whole score."),
   minScore: number.optional(),
   maxScore: number.optional(),
-});
+  sort: z.string().default("-score").describe("-score, score, -lastSeen or -scores.<dimension>."),
+};
+const listQuery = z.strictObject({ ...filters, limit, cursor });
 const position = z.object({ value: z.number(), id: z.string() });
+
+type Wanted = Omit<z.output<typeof listQuery>, "sort" | "limit" | "cursor">;
+
+/** The filter, if the site's rules have the levels and the dimension that it names. */
+function checkedFilter({ rules }: SiteRules, { temperature, stage, ...filter }: Wanted): LeadFilter {
+  const levels = checkedLevels(rules.ladders, { temperature, stage });
+  if (filter.dimension !== undefined) checkedDimension(rules, filter.dimension);
+  return { ...filter, levels };
+}
 
 function checkedDimension(rules: RuleSet, name: string): string {
   const names = rules.dimensions.map((dimension) => dimension.name);

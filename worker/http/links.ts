@@ -4,26 +4,43 @@ import * as z from "zod";
 import { isEmail } from "../core/identity";
 import { Failure } from "../failure";
 import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
-import { readObject } from "./body";
-import { type Api, SITE, siteOf } from "./context";
+import * as answers from "./answers";
+import { type Api, siteOf, siteQuery } from "./context";
 import { gif } from "./gif";
-import { checked, queryOf } from "./input";
 import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
 import { limitAddress } from "./public";
+import { Calls } from "./route";
 
 export function linkRoutes(api: Api): Hono {
-  return new Hono().post("/links", async (c) => {
-    const site = await siteOf(api, c, "write");
-    checked(z.strictObject(SITE), queryOf(c.req.raw));
-    const body = await readObject(c.req.raw);
-    const isMany = "links" in body;
-    const wanted = isMany ? checked(manyLinks, body).links : [checked(link, body)];
-    const { origin } = new URL(c.req.url);
-    const made = await makeLinks(api.deps, site, wanted);
-    const links = made.map(({ click, open }) => ({ click: origin + click, open: origin + open }));
-    return c.json(isMany ? { links } : links[0]);
-  });
+  const app = new Hono();
+  new Calls(app, api, "E-mail links", (c, scope) => siteOf(api, c, scope)).post(
+    "/links",
+    {
+      name: "makeLinks",
+      summary: "An open pixel and a click link for a mail to one person, or for many at a time",
+      scope: "write",
+      query: siteQuery,
+      body: z.union([link, manyLinks]),
+      bodyMeant: (body) => (isMany(body) ? manyLinks : link),
+      answer: answers.madeLinks,
+      example: { email: "ann@acme.example", url: "https://www.shop.example/pricing", campaign: "spring" },
+    },
+    async ({ c, site, body }) => {
+      const { origin } = new URL(c.req.url);
+      const made = await makeLinks(api.deps, site, "links" in body ? body.links : [body]);
+      const links = made.map(({ click, open }) => ({ click: origin + click, open: origin + open }));
+      const [first] = links;
+      return "links" in body || !first ? { links } : first;
+    },
+  );
+  return app;
+}
+
+function isMany(body: unknown): boolean {
+  if (body === null || typeof body !== "object" || Array.isArray(body))
+    throw new Failure("invalid_request", "The body must be a JSON object.");
+  return "links" in body;
 }
 
 const link = z

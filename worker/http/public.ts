@@ -2,10 +2,11 @@
 import { type Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
+import * as z from "zod";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
-import { clientTime, isId, type Received, receive } from "../core/message";
+import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { type Ingested, ingest } from "../ingest";
@@ -13,12 +14,14 @@ import { redeem } from "../links";
 import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
+import * as answers from "./answers";
 import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
 import { gif } from "./gif";
 import { logError, routeOf } from "./log";
 import { isMachine } from "./machine";
+import { publicCall } from "./route";
 
 /** Most messages in a body sent with a secret key. */
 const TRUSTED_MAX_MESSAGES = 1_000;
@@ -39,7 +42,6 @@ const PATHS: readonly [path: string, type: EventType][] = (
 const OPTED_OUT: WireReply = { success: true, temperature: "cold", optedOut: true };
 
 export function publicRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
   // Any origin may ask; whether its events count is decided by the write key's site. Cookies go along, so never "*".
   const open = cors({
@@ -49,39 +51,135 @@ export function publicRoutes(api: Api): Hono {
     maxAge: PREFLIGHT_MAX_AGE_S,
   });
   for (const path of ["batch", ...PATHS.map(([path]) => path), "pixel.gif", "me"]) app.use(`/${path}`, open);
-  app.post("/batch", async (c) => {
-    await limitAddress(c, api);
-    const body = await readObject(c.req.raw);
-    if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
-    return await accept(c, api, body, body.batch);
-  });
-  for (const [path, type] of PATHS) {
-    app.post(`/${path}`, async (c) => {
+  eventCalls(app, api);
+  publicCall(
+    app,
+    api,
+    ["get", "/pixel.gif"],
+    {
+      name: "pixel",
+      summary: "An event of a page without script; always a transparent picture, whatever is wrong",
+      details: "event=page is a page view, any other text a track event; other parameters become properties.",
+      query: pixelQuery,
+      answer: z.string(),
+      contentType: "image/gif",
+    },
+    async (c) => {
+      // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
+      if (c.req.method === "GET")
+        await pixel(c, api).catch((error) => {
+          if (!(error instanceof Failure)) logError(routeOf(c), error);
+        });
+      return gif(c);
+    },
+  );
+  publicCall(
+    app,
+    api,
+    ["get", "/me"],
+    {
+      name: "getMe",
+      summary: "The temperature of a visitor, for servers and edge code; nothing is written",
+      query: z.object({ writeKey: writeKey.optional(), anonymousId: anonymousId.optional() }),
+      answer: answers.standingReply,
+    },
+    async (c) => await me(c, api),
+  );
+  return app;
+}
+
+const writeKey = z.string().describe("The site's write key, where it is not the Basic user name.");
+const anonymousId = z.string().min(1).max(ID_MAX_CHARS).describe("The visitor; that of its cookie where left out.");
+const pixelQuery = z.looseObject({
+  writeKey,
+  event: z.string(),
+  anonymousId: anonymousId.optional(),
+  path: z.string().optional(),
+  messageId: z.string().optional(),
+});
+
+function eventCalls(app: Hono, api: Api): void {
+  const common = {
+    query: z.object({ writeKey: writeKey.optional(), site: z.string().optional().describe(SITE_HINT) }),
+    answer: answers.reply,
+    errors: ["rate_limited", "over_budget"],
+  } as const;
+  publicCall(
+    app,
+    api,
+    ["post", "/batch"],
+    {
+      ...common,
+      name: "sendBatch",
+      summary: "Events, as messages of the Segment spec; answered when they are stored",
+      details:
+        "One bad message never sinks its batch: it is listed in rejected. A messageId counts once per site. The content " +
+        "type does not matter; the body may be gzip.",
+      body: batchSchema,
+      example: { writeKey: "demo", batch: [{ type: "page", anonymousId: "ann", properties: { path: "/pricing" } }] },
+    },
+    async (c) => {
       await limitAddress(c, api);
       const body = await readObject(c.req.raw);
-      return await accept(c, api, body, [{ ...body, type }]);
-    });
+      if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
+      return await accept(c, api, body, body.batch);
+    },
+  );
+  for (const [path, type] of PATHS) {
+    const isShort = path !== type;
+    publicCall(
+      app,
+      api,
+      ["post", `/${path}`],
+      {
+        ...common,
+        name: isShort ? `send${titled(type)}Short` : `send${titled(type)}`,
+        summary: isShort ? `Short for /v1/${type}, as Segment's script for browsers calls it` : `One ${type} message`,
+        body: messageSchema.omit({ type: true }).extend({ writeKey: writeKey.optional() }),
+        example: { writeKey: "demo", anonymousId: "ann", ...EXAMPLES[type] },
+      },
+      async (c) => {
+        await limitAddress(c, api);
+        const body = await readObject(c.req.raw);
+        return await accept(c, api, body, [{ ...body, type }]);
+      },
+    );
   }
-  app.get("/pixel.gif", async (c) => {
-    // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
-    if (c.req.method === "GET")
-      await pixel(c, api).catch((error) => {
-        if (!(error instanceof Failure)) logError(routeOf(c), error);
-      });
-    return gif(c);
-  });
-  app.get("/me", async (c) => {
-    await limitAddress(c, api);
-    const sender = await requireSender(api, c, undefined);
-    c.header("Cache-Control", "no-store");
-    if (optedOut(c, sender)) return c.json(OPTED_OUT);
-    const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
-    if (!isId(visitor))
-      throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId= of 1 to 256 characters.");
-    await limitVisitors(deps, sender, [visitorKey(visitor)]);
-    return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
-  });
-  return app;
+}
+
+const SITE_HINT = "With a secret key: the site, by id or write key.";
+const titled = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1);
+const EXAMPLES: Record<EventType, object> = {
+  page: { properties: { path: "/pricing" } },
+  screen: { name: "Start" },
+  track: { event: "File Downloaded", properties: { file: "guide.pdf" } },
+  identify: { userId: "42", traits: { email: "ann@acme.example" } },
+  group: { groupId: "acme", traits: { name: "Acme" } },
+  alias: { userId: "42", previousId: "ann" },
+};
+
+/** The body of a batch. Its messages are checked one by one, so that none sinks the others. */
+const batchSchema = z.object({
+  writeKey: writeKey.optional(),
+  sentAt: z
+    .union([z.string(), z.number()])
+    .optional()
+    .describe("The client's clock at sending, by which timestamps are corrected."),
+  batch: z.array(messageSchema).describe(`At most ${BATCH_MAX_MESSAGES}; with a secret key ${TRUSTED_MAX_MESSAGES}.`),
+  context: z.looseObject({}).optional().describe("Holds for each of the messages."),
+});
+
+async function me(c: Context, api: Api): Promise<Response> {
+  const { deps } = api;
+  await limitAddress(c, api);
+  const sender = await requireSender(api, c, undefined);
+  c.header("Cache-Control", "no-store");
+  if (optedOut(c, sender)) return c.json(OPTED_OUT);
+  const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
+  if (!isId(visitor))
+    throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId= of 1 to 256 characters.");
+  await limitVisitors(deps, sender, [visitorKey(visitor)]);
+  return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
 }
 
 /** Refuses an address that sends too much, before anything is read: its body, or the site. */

@@ -4,13 +4,15 @@ import * as z from "zod";
 import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
+import type { SiteRules } from "../db/sites";
 import { Failure } from "../failure";
 import { refoldAll } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
-import { readJson } from "./body";
-import { type Api, later, SITE, siteOf } from "./context";
-import { checked, decodeCursor, encodeCursor, flag, limit, queryOf } from "./input";
+import * as answers from "./answers";
+import { type Api, later, SITE, siteOf, siteQuery } from "./context";
+import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
+import { Calls, RULES } from "./route";
 
 export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
   c.header("Cache-Control", "public, max-age=600");
@@ -19,77 +21,173 @@ export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
 });
 
 export function rulesRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
+  const calls = new Calls(app, api, "Rules", (c, scope) => siteOf(api, c, scope));
+  publishing(calls, api);
+  versions(calls, api);
+  trying(calls, api);
 
-  const publish = async (c: Context, siteId: string, document: unknown) => {
-    const { notify } = checked(publishQuery, queryOf(c.req.raw));
+  // The same for all sites.
+  new Calls(app, api, "Rules", (c, scope) => requireScope(api, c, scope)).get(
+    "/rules/presets",
+    {
+      name: "listPresets",
+      summary: "The sets that a site can begin with",
+      scope: "read",
+      query: siteQuery,
+      answer: answers.list(z.strictObject({ name: z.string(), rules: z.looseObject({}) })),
+    },
+    async () => ({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null }),
+  );
+  return app;
+}
+
+type RulesCalls = Calls<SiteRules>;
+
+function publishing(calls: RulesCalls, { deps }: Api): void {
+  const publish = async (c: Context, siteId: string, document: unknown, notify: boolean) => {
     const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
     later(c, refoldAll(deps));
     return answer(c, version, document);
   };
 
-  app.get("/rules", async (c) => {
-    const { id } = await siteOf(api, c, "read");
-    checked(z.strictObject(SITE), queryOf(c.req.raw));
-    const { version, document } = await rulesInForce(deps, id);
-    return answer(c, version, JSON.parse(document));
-  });
+  calls.get(
+    "/rules",
+    {
+      name: "getRules",
+      summary: "The rules in force",
+      details: "The answer has an ETag, the version in quotes.",
+      scope: "read",
+      query: siteQuery,
+      answer: answers.published,
+    },
+    async ({ c, site }) => {
+      const { version, document } = await rulesInForce(deps, site.id);
+      return answer(c, version, JSON.parse(document));
+    },
+  );
 
-  app.put("/rules", async (c) => {
-    const { id } = await siteOf(api, c, "write");
-    return await publish(c, id, await readJson(c.req.raw));
-  });
+  calls.put(
+    "/rules",
+    {
+      name: "publishRules",
+      summary: "Publishes a document as the next version",
+      details: "With If-Match only if that version is in force still. Every lead is scored anew from its whole log.",
+      scope: "write",
+      query: publishQuery,
+      body: rulesDocument,
+      answer: answers.published,
+      errors: ["stale", "invalid_rules"],
+      example: MINIMAL,
+      ifMatch: true,
+    },
+    async ({ c, site, query, body }) => await publish(c, site.id, body, query.notify),
+  );
 
-  app.post("/rules/rollback", async (c) => {
-    const { id } = await siteOf(api, c, "write");
-    const body = checked(z.strictObject({ version }), await readJson(c.req.raw));
-    const { document } = await rulesVersion(deps, id, body.version);
-    return await publish(c, id, JSON.parse(document));
-  });
-
-  app.get("/rules/presets", async (c) => {
-    await requireScope(api, c, "read");
-    return c.json({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null });
-  });
-
-  app.get("/rules/versions", async (c) => {
-    const { id } = await siteOf(api, c, "read");
-    const query = checked(z.strictObject({ ...SITE, limit, cursor: z.string().optional() }), queryOf(c.req.raw));
-    const before = decodeCursor(query.cursor, z.object({ version }))?.version ?? Number.MAX_SAFE_INTEGER;
-    const inForce = await rulesInForce(deps, id);
-    const rows = await listVersions(deps.db, id, before, query.limit);
-    const last = rows.length === query.limit ? rows.at(-1) : undefined;
-    const data = rows.map((row) => showVersion(row, inForce.version));
-    return c.json({ data, nextCursor: last ? encodeCursor({ version: last.version }) : null });
-  });
-
-  app.get("/rules/versions/:version", async (c) => {
-    const { id } = await siteOf(api, c, "read");
-    checked(z.strictObject(SITE), queryOf(c.req.raw));
-    const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), { version: c.req.param("version") });
-    const found = await rulesVersion(deps, id, wanted.version);
-    const inForce = await rulesInForce(deps, id);
-    return c.json({ ...showVersion(found, inForce.version), rules: JSON.parse(found.document) });
-  });
-
-  app.post("/rules/check", async (c) => {
-    const site = await siteOf(api, c, "read");
-    const document = await readJson(c.req.raw);
-    return c.json({ valid: true, findings: await checkRules(deps, site, document) });
-  });
-
-  app.post("/rules/preview", async (c) => {
-    const site = await siteOf(api, c, "read");
-    const document = await readJson(c.req.raw);
-    return c.json(await previewRules(deps, site, document));
-  });
-  return app;
+  calls.post(
+    "/rules/rollback",
+    {
+      name: "rollBackRules",
+      summary: "Publishes an earlier version again, as the next one",
+      scope: "write",
+      query: publishQuery,
+      body: z.strictObject({ version }),
+      answer: answers.published,
+      errors: ["stale", "invalid_rules"],
+      example: { version: 1 },
+      ifMatch: true,
+    },
+    async ({ c, site, query, body }) => {
+      const { document } = await rulesVersion(deps, site.id, body.version);
+      return await publish(c, site.id, JSON.parse(document), query.notify);
+    },
+  );
 }
 
+function versions(calls: RulesCalls, { deps }: Api): void {
+  calls.get(
+    "/rules/versions",
+    {
+      name: "listRulesVersions",
+      summary: "All versions, latest first, with how far the leads have come over to each",
+      scope: "read",
+      query: z.strictObject({ ...SITE, limit, cursor }),
+      answer: answers.list(answers.rulesVersion),
+    },
+    async ({ site: { id }, query }) => {
+      const before = decodeCursor(query.cursor, z.object({ version }))?.version ?? Number.MAX_SAFE_INTEGER;
+      const inForce = await rulesInForce(deps, id);
+      const rows = await listVersions(deps.db, id, before, query.limit);
+      const last = rows.length === query.limit ? rows.at(-1) : undefined;
+      const data = rows.map((row) => showVersion(row, inForce.version));
+      return { data, nextCursor: last ? encodeCursor({ version: last.version }) : null };
+    },
+  );
+
+  calls.get(
+    "/rules/versions/{version}",
+    {
+      name: "getRulesVersion",
+      summary: "One version with its document",
+      scope: "read",
+      query: siteQuery,
+      answer: answers.wholeVersion,
+    },
+    async ({ c, site: { id } }) => {
+      const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), {
+        version: c.req.param("version"),
+      });
+      const found = await rulesVersion(deps, id, wanted.version);
+      const inForce = await rulesInForce(deps, id);
+      return { ...showVersion(found, inForce.version), rules: JSON.parse(found.document) };
+    },
+  );
+}
+
+function trying(calls: RulesCalls, { deps }: Api): void {
+  const draft = {
+    scope: "read",
+    query: siteQuery,
+    body: rulesDocument,
+    errors: ["invalid_rules"],
+    example: MINIMAL,
+  } as const;
+
+  calls.post(
+    "/rules/check",
+    {
+      ...draft,
+      name: "checkRules",
+      summary: "Validates a document, and tells what is questionable about one that is valid",
+      answer: answers.checkedRules,
+    },
+    async ({ site, body }) => ({ valid: true as const, findings: await checkRules(deps, site, body) }),
+  );
+
+  calls.post(
+    "/rules/preview",
+    {
+      ...draft,
+      name: "previewRules",
+      summary: "What a document would do to the leads there are; nothing is written",
+      answer: answers.preview,
+    },
+    async ({ site, body }) => await previewRules(deps, site, body),
+  );
+}
+
+/** Any JSON: core/compile.ts says all that is wrong with it. Described by the schema at `/rules.schema.json`. */
+const rulesDocument = z.unknown().meta({ id: RULES });
+const MINIMAL = {
+  rules: [{ id: "pricing", on: "page", where: { path: "/pricing*" }, points: 15 }],
+  levels: { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 35 } } }] },
+};
 const version = z.int("must be a version's number").min(1, "must be a version's number");
-const publishQuery = z.strictObject({ ...SITE, notify: flag.default(false) });
+const publishQuery = z.strictObject({
+  ...SITE,
+  notify: flag.default(false).describe("Whether levels crossed because of it are announced."),
+});
 
 function answer(c: Context, version: number, rules: unknown): Response {
   return c.json({ version, rules }, 200, { ETag: `"${version}"` });

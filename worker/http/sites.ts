@@ -3,54 +3,99 @@ import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
-import { listSites, type Site } from "../db/sites";
+import type { Scope } from "../db/keys";
+import { listSites, type Site, type SiteRules } from "../db/sites";
 import { Failure } from "../failure";
 import { changeSite, createSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
-import { readJson } from "./body";
-import { type Api, siteOf } from "./context";
-import { checked, queryOf } from "./input";
+import * as answers from "./answers";
+import { type Api, noQuery, siteOf, siteQuery } from "./context";
+import { Calls } from "./route";
 
 export function siteRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
+  allSites(new Calls(app, api, "Sites", (c, scope) => requireScope(api, c, scope)), api);
+  const change = {
+    scope: "admin",
+    body: siteChanges,
+    answer: answers.site,
+    example: { origins: ["https://www.shop.example", "https://shop.example"] },
+  } as const;
+  const changed = async ({ site, body }: { site: SiteRules; body: z.output<typeof siteChanges> }) =>
+    showSite(await changeSite(api.deps, site, body));
 
-  app.get("/sites", async (c) => {
-    await requireScope(api, c, "admin");
-    checked(z.strictObject({}), queryOf(c.req.raw));
-    return c.json({ data: (await listSites(deps.db)).map(showSite), nextCursor: null });
-  });
-
-  app.post("/sites", async (c) => {
-    await requireScope(api, c, "admin");
-    const site = await createSite(deps, checked(newSite, await readJson(c.req.raw)));
-    return c.json({ ...showSite(site), identitySecret: site.identitySecret }, 201);
-  });
-
-  app.patch("/sites", async (c) => {
-    const site = await siteOf(api, c, "admin");
-    return c.json(showSite(await changeSite(deps, site, checked(siteChanges, await readJson(c.req.raw)))));
-  });
-
-  const named = async (c: Context) => {
-    await requireScope(api, c, "admin");
-    const site = await deps.sites.read(c.req.param("id") ?? "");
-    if (!site) throw new Failure("not_found", `There is no site "${c.req.param("id")}".`);
-    return site;
-  };
-
-  app.post("/sites/:id/identity-secret", async (c) => {
-    const site = await named(c);
-    const { overlap } = checked(rotation, await readJson(c.req.raw, {}));
-    const { identitySecret, identityPreviousUntil } = await rotateIdentitySecret(deps, site, overlap);
-    return c.json({ identitySecret, previousUntil: new Date(identityPreviousUntil).toISOString() });
-  });
-
-  app.patch("/sites/:id", async (c) => {
-    const site = await named(c);
-    return c.json(showSite(await changeSite(deps, site, checked(siteChanges, await readJson(c.req.raw)))));
-  });
+  new Calls(app, api, "Sites", (c, scope) => siteOf(api, c, scope)).patch(
+    "/sites",
+    { ...change, name: "changeSite", summary: "Changes the site that ?site= names", query: siteQuery },
+    changed,
+  );
+  const named = new Calls(app, api, "Sites", (c, scope) => namedSite(api, c, scope));
+  named.patch(
+    "/sites/{id}",
+    { ...change, name: "changeSiteById", summary: "Changes a site", query: siteQuery },
+    changed,
+  );
+  named.post(
+    "/sites/{id}/identity-secret",
+    {
+      name: "rotateIdentitySecret",
+      summary: "A new identity secret, shown only now; the one before holds for overlap more",
+      scope: "admin",
+      query: siteQuery,
+      body: rotation,
+      emptyBody: {},
+      answer: answers.identitySecret,
+      errors: ["conflict"],
+      example: { overlap: "12h" },
+    },
+    async ({ site, body }) => {
+      const rotated = await rotateIdentitySecret(api.deps, site, body.overlap);
+      const previousUntil = new Date(rotated.identityPreviousUntil).toISOString();
+      return { identitySecret: rotated.identitySecret, previousUntil };
+    },
+  );
   return app;
+}
+
+function allSites(calls: Calls<void>, { deps }: Api): void {
+  calls.get(
+    "/sites",
+    {
+      name: "listSites",
+      summary: "All sites",
+      scope: "admin",
+      query: noQuery,
+      answer: answers.list(answers.site),
+    },
+    async () => ({ data: (await listSites(deps.db)).map(showSite), nextCursor: null }),
+  );
+
+  calls.post(
+    "/sites",
+    {
+      name: "createSite",
+      summary: "Makes a site, with rules to start from",
+      scope: "admin",
+      query: siteQuery,
+      body: newSite,
+      status: 201,
+      answer: answers.newSite,
+      errors: ["conflict"],
+      example: { name: "Shop", origins: ["https://www.shop.example"] },
+    },
+    async ({ body }) => {
+      const site = await createSite(deps, body);
+      return { ...showSite(site), identitySecret: site.identitySecret };
+    },
+  );
+}
+
+/** The site in the path. */
+async function namedSite(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
+  await requireScope(api, c, scope);
+  const site = await api.deps.sites.read(c.req.param("id") ?? "");
+  if (!site) throw new Failure("not_found", `There is no site "${c.req.param("id")}".`);
+  return site;
 }
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text && !text.includes("*");

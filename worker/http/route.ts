@@ -1,0 +1,158 @@
+/**
+ * Calls of the REST API, each declared once: Hono routes by the declaration, query and body are checked by its schemas,
+ * and http/openapi.ts tells it. What a handler gets has been checked; what it returns is of the type of `answer`.
+ */
+import type { Context, Hono } from "hono";
+import type * as z from "zod";
+import type { Scope } from "../db/keys";
+import { readingAgain } from "../db/refusal";
+import { readJson } from "./body";
+import type { Api } from "./context";
+import type { ErrorCode } from "./errors";
+import { checked, queryOf } from "./input";
+
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+
+/** What there is to tell of a call. */
+export interface Declared {
+  /** The operationId: what a generated client calls it. */
+  name: string;
+  summary: string;
+  /** More than the summary says, in plain sentences. */
+  details?: string;
+  /** Errors that this call has beside those of all calls of its kind. */
+  errors?: readonly ErrorCode[];
+  /** Of the answer, 200 where left out; 204 has no body. */
+  status?: 201 | 204;
+  /** Of the answer, JSON where left out. */
+  contentType?: string;
+  /** An example of the body. */
+  example?: unknown;
+  /** Whether it takes the ETag of what it replaces. */
+  ifMatch?: true;
+}
+
+/** The id of the schema of rule documents, which is core/schema.ts's. */
+export const RULES = "Rules";
+
+/** A call as the description tells it. */
+export interface Operation extends Declared {
+  method: Method;
+  /** Whole path, parameters in braces. */
+  path: string;
+  tag: string;
+  /** `null`: under a site's write key. */
+  scope: Scope | null;
+  query: z.ZodType;
+  body: z.ZodType | null;
+  isBodyOptional?: boolean;
+  answer: z.ZodType;
+}
+
+interface Reading<Q, A> extends Declared {
+  scope: Scope;
+  /** Of the parameters; what it does not name is refused. */
+  query: z.ZodType<Q>;
+  answer: z.ZodType<A>;
+}
+
+interface Sending<Q, B, A> extends Reading<Q, A> {
+  body: z.ZodType<B>;
+  /** What a call without a body means; left out: the body must be there. */
+  emptyBody?: unknown;
+  /** Which shape of a union is meant, so that the mistakes told are those of that one. */
+  bodyMeant?: (body: unknown) => z.ZodType<B>;
+}
+
+interface Call<S, Q> {
+  c: Context;
+  /** What the call is about: the site, or nothing where it is about the account. */
+  site: S;
+  query: Q;
+}
+
+/** A handler's answer: what goes out as JSON, or a response of its own. */
+type Answered<A> = Promise<A | Response>;
+
+const BASE = "/v1";
+
+/** Calls of marketers' programs that share a tag and what they are about. */
+export class Calls<S> {
+  constructor(
+    private readonly app: Hono,
+    private readonly api: Api,
+    private readonly tag: string,
+    /** Refuses who lacks the scope and finds what the call is about: `siteOf`, `requireScope`. */
+    private readonly admit: (c: Context, scope: Scope) => Promise<S>,
+  ) {}
+
+  get<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
+    this.register("get", path, spec, (c) => readingAgain(async () => handler(await this.opened(c, spec))));
+  }
+
+  delete<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
+    this.register("delete", path, spec, async (c) => handler(await this.opened(c, spec)));
+  }
+
+  post<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+    this.send("post", path, spec, handler);
+  }
+
+  put<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+    this.send("put", path, spec, handler);
+  }
+
+  patch<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+    this.send("patch", path, spec, handler);
+  }
+
+  private send<Q, B, A>(method: Method, path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+    this.register(method, path, spec, async (c) => {
+      const call = await this.opened(c, spec);
+      const body = await readJson(c.req.raw, spec.emptyBody);
+      return await handler({ ...call, body: checked(spec.bodyMeant?.(body) ?? spec.body, body) });
+    });
+  }
+
+  private async opened<Q>(c: Context, { scope, query }: Reading<Q, unknown>): Promise<Call<S, Q>> {
+    const site = await this.admit(c, scope);
+    return { c, site, query: checked(query, queryOf(c.req.raw)) };
+  }
+
+  private register<A>(
+    method: Method,
+    path: string,
+    spec: Reading<unknown, A> & Partial<Sending<unknown, unknown, A>>,
+    work: (c: Context) => Answered<A>,
+  ): void {
+    const { tag } = this;
+    const body = spec.body ?? null;
+    const isBodyOptional = spec.emptyBody !== undefined;
+    this.api.operations.push({ ...spec, method, path: BASE + path, tag, body, isBodyOptional });
+    this.app.on(method.toUpperCase(), honoPath(path), async (c) => {
+      const answer = await work(c);
+      if (answer instanceof Response) return answer;
+      return spec.status === 204 ? c.body(null, 204) : c.json(answer, spec.status ?? 200);
+    });
+  }
+}
+
+type Handler<S, Q, B, A> = (call: Call<S, Q> & { body: B }) => Answered<NoInfer<A>>;
+
+/** A call under a site's write key. It reads query and body itself: a bad message must not sink its batch. */
+export function publicCall(
+  app: Hono,
+  { operations }: Api,
+  [method, path]: [method: Method, path: string],
+  spec: Declared & { query: z.ZodType; body?: z.ZodType; answer: z.ZodType },
+  handler: (c: Context) => Promise<Response>,
+): void {
+  const body = spec.body ?? null;
+  operations.push({ ...spec, method, path: BASE + path, tag: "Events", scope: null, body });
+  app.on(method.toUpperCase(), honoPath(path), handler);
+}
+
+/** Parameters as Hono writes them. */
+function honoPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}
