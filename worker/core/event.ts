@@ -52,6 +52,8 @@ export interface LoggedEvent {
   verified?: true;
   /** Of a verified `identify`: its token proved the userId but not the address in its traits, which stays a claim. */
   emailClaimed?: true;
+  /** Proved by an identity token: whoever holds the browser now, and not a server that knows what it says. */
+  byToken?: true;
   /** Key of the lead that a signed e-mail link was made for, and that this event joins. */
   link?: string;
   /** Id of the lead that went up in this one because of the event. */

@@ -62,7 +62,7 @@ export function proven(event: LoggedEvent, { userId, email }: Proof): LoggedEven
   const stated = dig(event.traits, "email");
   const isSame = typeof stated === "string" && stated.toLowerCase() === email?.toLowerCase();
   if (email !== undefined && stated != null && !isSame) return null;
-  const proved: LoggedEvent = { ...event, verified: true };
+  const proved: LoggedEvent = { ...event, verified: true, byToken: true };
   if (userId !== undefined) proved.userId = userId;
   if (email === undefined && stated != null) proved.emailClaimed = true;
   if (email !== undefined && stated == null) {
@@ -177,9 +177,14 @@ export function isAnother(event: LoggedEvent, key: string, mine: State): boolean
     if (isProof) return mine.provenUserIds.length > 0 && !mine.provenUserIds.includes(userId);
     return visitor?.user !== undefined && visitor.user !== claimDigest(key);
   }
-  // Two addresses proved in turn, with nothing that says they are one person's.
-  const isOther = isProof && userId === undefined && event.link === undefined && key.startsWith("email:");
-  return isOther && visitor?.trust === "verified" && mine.provenUserIds.length === 0 && mine.proven.includes("email");
+  // Two tokens for two addresses in turn, with nothing that says they are one person's.
+  const isOther = event.byToken && isProof && userId === undefined && key.startsWith("email:");
+  return (
+    isOther === true &&
+    visitor?.trust === "verified" &&
+    mine.provenUserIds.length === 0 &&
+    mine.proven.includes("email")
+  );
 }
 
 /**

@@ -127,10 +127,10 @@ const siteForm = z.object({
     .transform((text) => text.split(/[\s,]+/).filter(Boolean))
     .pipe(z.array(origin).max(100, "must be at most 100")),
   respectGpc: tick,
-  dailyEvents: count.pipe(siteFields.dailyEvents.unwrap()),
-  retentionDays: count.pipe(siteFields.retentionDays.unwrap()),
-  jwksUrl: orNull(z.string()).pipe(siteFields.jwksUrl.unwrap()),
-  jwksAudience: orNull(z.string()).pipe(siteFields.jwksAudience.unwrap()),
+  dailyEvents: count.pipe(siteFields.dailyEvents.unwrap()).optional(),
+  retentionDays: count.pipe(siteFields.retentionDays.unwrap()).optional(),
+  jwksUrl: orNull(z.string()).pipe(siteFields.jwksUrl.unwrap()).optional(),
+  jwksAudience: orNull(z.string()).pipe(siteFields.jwksAudience.unwrap()).optional(),
 });
 
 function siteOf(fields: Fields): { site: z.output<typeof siteForm> } | { problems: NonNullable<Failure["errors"]> } {
