@@ -9,12 +9,13 @@ import { oldestWith } from "./core/prune";
 import { type Entry, type Lead, readLog } from "./db/leads";
 import { readingAgain, refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { NO_KEYS, writeLeads } from "./db/write";
+import { NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";
 import { type Current, current, emptyCurrent, leadWrite, pendingCrossings, settle } from "./lead";
 import { noSuchLead, rowOf } from "./leads";
+import { writeAndTell } from "./outbox";
 
 /** The lead that was split, and the one that the visitor has now. */
 export interface Halves {
@@ -56,17 +57,17 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
   const own = mine.map(({ absorbed: _, ...event }) => event);
   tellSplit(rest, theirs, now);
   tellSplit(split, own, now);
-  await writeLeads(
-    deps.db,
+  await writeAndTell(
+    deps,
     site.id,
     [],
     [
       {
-        ...leadWrite(rest.site, row, rest.lead, rest.crossings),
+        ...leadWrite(rest, row),
         log: theirs,
         keys: { ...NO_KEYS, dropped: keys.dropped },
       },
-      { ...leadWrite(rest.site, null, split.lead, split.crossings), log: own, keys: { ...NO_KEYS, ...keys } },
+      { ...leadWrite(split, null), log: own, keys: { ...NO_KEYS, ...keys } },
     ],
   ).finally(() => deps.leads.drop(rest.lead.id));
   return { rest, split };

@@ -5,7 +5,7 @@ import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import { Failure } from "../failure";
-import { refoldAll } from "../refold";
+import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
 import { readJson } from "./body";
@@ -26,7 +26,7 @@ export function rulesRoutes(api: Api): Hono {
     const { notify } = checked(publishQuery, queryOf(c.req.raw));
     const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
-    later(c, refoldAll(deps));
+    later(c, refoldAndTell(deps));
     return answer(c, version, document);
   };
 
