@@ -128,8 +128,7 @@ async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Receive
   const owner = asked && plan.owners.get(asked.key);
   // A machine is answered like a visitor of whom nothing is known, and not told that it was found out.
   if (!owner || asked.event.machine) return answer(site, null, deps.clock());
-  const asker = { visitor: asked.visitor, verified: asked.event.verified === true };
-  return answer(owner.site, await shownState(deps, owner, asker, owner.log), deps.clock());
+  return answer(owner.site, await shownState(deps, owner, { visitor: asked.visitor }, owner.log), deps.clock());
 }
 
 /** Writes drafts, and with them how many events the site has had, where that is counted and due. */

@@ -5,6 +5,7 @@ import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
+import { oldestWith } from "./core/prune";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
@@ -83,6 +84,19 @@ async function refolded(
       ? wasDisqualified
       : new View(site.rules, lead.state, at).disqualified() !== null,
   };
+}
+
+/** Gives a lead another log: the state that follows from it, and the levels crossed because of that. */
+export function retell({ site, lead, crossings }: Current, log: Entry[], now: number, cause: "merge" | "split"): void {
+  // What time has brought until now is history of its own, not the merge's or split's doing.
+  crossings.push(...pendingCrossings(site.rules, lead, now));
+  lead.state = replay(site.rules, log);
+  lead.oldestAt = log.reduce<number | null>(oldestWith, null);
+  const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
+  const at = Math.max(now, lead.state.clock ?? now, lead.told.at ?? now);
+  teller.tell(levelsNow(site.rules, lead.state, at), at, cause);
+  lead.told = teller.told;
+  crossings.push(...teller.crossings);
 }
 
 type Rules = SiteRules["rules"];
@@ -173,9 +187,9 @@ export async function shownState(
   asker: Asker,
   log: Entry[] | null = null,
 ): Promise<State> {
-  const isShown = shownTo(asker, lead.state);
-  if (!isShown) return lead.state;
-  return replay(site.rules, (log ?? (await readLog(deps.db, lead))).filter(isShown));
+  const selected = shownTo(asker, lead.state);
+  if (!selected) return lead.state;
+  return replay(site.rules, selected(log ?? (await readLog(deps.db, lead))));
 }
 
 /** What a page is told of its visitor. */

@@ -67,7 +67,9 @@ export async function makeLinks(deps: Deps, site: SiteRules, wanted: readonly Li
   const gone = keys.findIndex((key, i) => wanted[i]?.lead !== undefined && !rows.has(key));
   if (gone >= 0) throw new Failure("not_found", `There is no lead "${wanted[gone]?.lead}" to make a link for.`);
   return await Promise.all(
-    wanted.map(async ({ email, url: u, campaign: c }, n) => {
+    wanted.map(async ({ email, url, campaign: c }, n) => {
+      // As it goes into a header: there is no other sign than ASCII in an address.
+      const u = url.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
       const row = rows.get(keys[n] ?? "");
       const lead = row && readLead(row);
       const e = email ?? (lead && emailOf(lead.state));

@@ -31,6 +31,7 @@ export async function prune(deps: Deps): Promise<number> {
   for (const pruning of await sitesToPrune(deps.db, today, SITES_A_RUN)) {
     if (written < LEADS_A_RUN) written += await pruneSite(deps, pruning, LEADS_A_RUN - written);
   }
+  if (written > 0) await deps.overwrite();
   return written;
 }
 

@@ -7,23 +7,27 @@ import {
   apartKey,
   CLAIMS_MAX,
   claimsTooMuch,
+  isAnother,
+  isPassedOn,
   joinOf,
   KEYS_MAX,
+  keysOfOne,
   keysToLookUp,
   LEAD_KEY,
+  leavesBefore,
   statedKeys,
+  userKey,
   visitorKey,
 } from "./core/identity";
-import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
-import { play, replay, Teller } from "./core/play";
+import { play } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current, emptyCurrent, pendingCrossings } from "./lead";
+import { type Current, current, emptyCurrent, retell } from "./lead";
 import type { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
@@ -168,13 +172,17 @@ class Resolution implements Resolved {
       this.refused.set(event.messageId, TOO_MANY);
       return;
     }
-    const stated = statedKeys(event).filter((one) => one !== key && !mine.lead.keys.includes(one));
+    if (visitor !== null && leavesBefore(event, mine.lead)) mine = await this.leave(mine, visitor);
+    const isNew = (one: string) => one !== key && one !== LEAD_KEY + mine.lead.id && !mine.lead.keys.includes(one);
+    const stated = statedKeys(event).filter(isNew);
     await this.open(keysToLookUp(event, stated));
-    if (event.link?.startsWith(LEAD_KEY) && !this.owners.has(event.link)) return;
+    if (event.link !== undefined && stated.includes(event.link)) {
+      // The lead is gone; or the mail was passed on.
+      if (event.link.startsWith(LEAD_KEY) && !this.owners.has(event.link)) return;
+      if (isPassedOn(event, mine.lead.state)) return;
+    }
     const notes: Notes = {};
     for (const one of stated) mine = await this.join(mine, event, one, visitor, notes);
-    // A click on somebody else's link, by whoever is proved to be another person, says nothing of either.
-    if (event.link !== undefined && event.link !== key && this.owners.get(event.link) !== mine) return;
     this.fold(mine, { ...event, ...notes }, place, acceptedAt);
   }
 
@@ -186,13 +194,19 @@ class Resolution implements Resolved {
     visitor: string | null,
     notes: Notes,
   ): Promise<Draft> {
-    const theirs = this.owners.get(key) ?? null;
-    if (theirs === mine || this.isApart(event, key)) return mine;
+    const apart = event.verified ? undefined : this.owners.get(apartKey(event.visitor, key));
+    const theirs = apart ?? this.owners.get(key) ?? null;
+    const goes = visitor !== null && isAnother(event, key, mine.lead.state);
+    if (theirs === mine || (apart && !goes)) return mine;
     const join = joinOf(event, key, mine.lead.state, theirs?.lead.state ?? null);
     if (join === "stay" || (join === "move" && visitor === null)) return mine;
     if (join === "full" || !hasRoom(join, mine, theirs)) {
       notes.unjoined = "full";
-      return mine;
+      // Somebody else goes elsewhere all the same, and cannot tell that there was no room.
+      const stays = goes ? this.move(mine, this.newLead(null), visitorKey(visitor)) : mine;
+      const isUser = event.userId !== undefined && key === userKey(event.userId);
+      if (visitor !== null && !event.verified && isUser) this.give(stays, apartKey(visitor, key));
+      return stays;
     }
     switch (join) {
       case "merge":
@@ -211,9 +225,21 @@ class Resolution implements Resolved {
     }
   }
 
-  /** Whether the event's visitor was split from the key's owner, and only says again what it said before. */
-  private isApart(event: LoggedEvent, key: string): boolean {
-    return !event.verified && this.owners.has(apartKey(event.visitor, key));
+  /** A visitor goes out of a lead with all it did there, and with what only it had called itself. */
+  private async leave(mine: Draft, visitor: string): Promise<Draft> {
+    const log = mine.log ?? (await readLogs(this.deps.db, [mine.lead]))[0] ?? [];
+    const isOwn = (event: Entry) => event.visitor === visitor;
+    const [own, rest] = [log.filter(isOwn), log.filter((event) => !isOwn(event))];
+    const made = this.newLead(null);
+    for (const key of keysOfOne(mine.lead.keys, visitor, own, rest)) this.move(mine, made, key);
+    for (const [half, events] of [
+      [mine, rest],
+      [made, own],
+    ] as const) {
+      half.log = events;
+      retell(half, events, this.now, "split");
+    }
+    return made;
   }
 
   /** `mine` goes up in `theirs`: the union of their events, folded in the order they were accepted. */
@@ -223,17 +249,9 @@ class Resolution implements Resolved {
       this.deps.db,
       stored.map(({ lead }) => lead),
     );
-    const { site, lead } = theirs;
-    // What time has brought until now is history of its own, not the merge's doing.
-    theirs.crossings.push(...pendingCrossings(site.rules, lead, this.now));
+    const { lead } = theirs;
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
-    lead.state = replay(site.rules, theirs.log);
-    lead.oldestAt = theirs.log.reduce<number | null>(oldestWith, null);
-    const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
-    const at = Math.max(this.now, lead.state.clock ?? this.now, lead.told.at ?? this.now);
-    teller.tell(levelsNow(site.rules, lead.state, at), at, "merge");
-    lead.told = teller.told;
-    theirs.crossings.push(...teller.crossings);
+    retell(theirs, theirs.log, this.now, "merge");
     theirs.fresh.push(...mine.fresh);
     theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
     theirs.keys.free.push(...mine.keys.free);
@@ -283,10 +301,10 @@ class Resolution implements Resolved {
     fresh.push(event.messageId);
   }
 
-  private newLead(key: string): Draft {
-    if (key.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
+  private newLead(key: string | null): Draft {
+    if (key?.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
     const made = this.add(draft(emptyCurrent(this.deps, this.site), null));
-    this.give(made, key);
+    if (key !== null) this.give(made, key);
     return made;
   }
 }

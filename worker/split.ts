@@ -2,10 +2,7 @@
  * Undoing a claimed join: the visitor's events go back into a lead of its own, and both leads are what they would be had
  * it never joined. The claims it had made are remembered, so that saying the same again does not join it again.
  */
-import { apartKey, LEAD_KEY, statedKeys, visitorKey } from "./core/identity";
-import { levelsNow } from "./core/levels";
-import { replay, Teller } from "./core/play";
-import { oldestWith } from "./core/prune";
+import { apartKey, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
 import { type Entry, type Lead, readLog } from "./db/leads";
 import { readingAgain, refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
@@ -13,7 +10,7 @@ import { NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";
-import { type Current, current, emptyCurrent, leadWrite, pendingCrossings, settle } from "./lead";
+import { type Current, current, emptyCurrent, leadWrite, retell, settle } from "./lead";
 import { noSuchLead, rowOf } from "./leads";
 import { writeAndTell } from "./outbox";
 
@@ -48,15 +45,19 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
     throw new Failure("conflict", "All of the lead's events are this visitor's: there is nothing to split it from.");
   }
   const mine = log.filter(isMine);
-  const keys = dividedKeys(rest.lead.keys, visitor, mine);
+  const keys = dividedKeys(rest.lead.keys, visitor, mine, theirs);
   const split = emptyCurrent(deps, rest.site, keys.oldId);
-  rest.crossings.push(...pendingCrossings(rest.site.rules, rest.lead, now));
   rest.lead.keys = rest.lead.keys.filter((key) => !keys.gone.includes(key));
   split.lead.keys = [...keys.moved, ...keys.free];
   // What it had absorbed is a lead again.
   const own = mine.map(({ absorbed: _, ...event }) => event);
-  tellSplit(rest, theirs, now);
-  tellSplit(split, own, now);
+  for (const [half, events] of [
+    [rest, theirs],
+    [split, own],
+  ] as const) {
+    retell(half, events, now, "split");
+    settle(half.site, half.lead);
+  }
   await writeAndTell(
     deps,
     site.id,
@@ -74,14 +75,15 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
 }
 
 /** Which keys leave a lead with a visitor, and those that remember its claims. */
-function dividedKeys(before: readonly string[], visitor: string, events: readonly Entry[]) {
-  const claimed = new Set(events.filter(({ verified }) => !verified).flatMap((event) => statedKeys(event)));
-  const apart = before.filter((key) => claimed.has(key)).map((key) => apartKey(visitor, key));
-  const moved = before.filter((key) => key === visitorKey(visitor) || key.startsWith(apartKey(visitor, "")));
+function dividedKeys(before: readonly string[], visitor: string, mine: readonly Entry[], theirs: readonly Entry[]) {
+  const moved = keysOfOne(before, visitor, mine, theirs);
+  const claimed = new Set(mine.flatMap((event) => statedKeys(event)));
+  const kept = before.filter((key) => claimed.has(key) && !moved.includes(key));
+  const free = kept.map((key) => apartKey(visitor, key)).filter((key) => !before.includes(key));
   // Its own id again, where it had one before it joined; then that is no longer a name of the other's.
-  const oldId = events.find(({ absorbed }) => before.includes(`${LEAD_KEY}${absorbed}`))?.absorbed ?? null;
+  const oldId = mine.find(({ absorbed }) => before.includes(`${LEAD_KEY}${absorbed}`))?.absorbed ?? null;
   const dropped = oldId === null ? [] : [`${LEAD_KEY}${oldId}`];
-  return { oldId, moved, free: apart.filter((key) => !before.includes(key)), dropped, gone: [...moved, ...dropped] };
+  return { oldId, moved, free, dropped, gone: [...moved, ...dropped] };
 }
 
 function requireClaim(lead: Lead, visitor: string): void {
@@ -89,16 +91,4 @@ function requireClaim(lead: Lead, visitor: string): void {
   if (!known) throw new Failure("not_found", `The lead has no visitor "${visitor}".`);
   if (known.trust !== "verified") return;
   throw new Failure("conflict", `The visitor "${visitor}" proved who it is: only a claimed join can be undone.`);
-}
-
-/** Gives a half its log, the state that follows from it, and the levels crossed because of the split. */
-function tellSplit({ site, lead, crossings }: Current, log: Entry[], now: number): void {
-  lead.state = replay(site.rules, log);
-  lead.oldestAt = log.reduce<number | null>(oldestWith, null);
-  const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
-  const at = Math.max(now, lead.state.clock ?? now, lead.told.at ?? now);
-  teller.tell(levelsNow(site.rules, lead.state, at), at, "split");
-  lead.told = teller.told;
-  crossings.push(...teller.crossings);
-  settle(site, lead);
 }

@@ -97,7 +97,8 @@ function stated({ sub, email, exp = 0, iat }: JWTPayload, nowS: number): Proof |
   if (exp - (iat ?? nowS) > TOKEN_MAX_AGE_S + TOKEN_TOLERANCE_S)
     return invalid("A token lives at most 24 hours (exp).");
   if (sub === undefined && email === undefined) return invalid('The token names nobody: it needs "sub" or "email".');
-  if (sub !== undefined && !isId(sub)) return invalid("sub must have 1 to 256 characters.");
+  if (sub !== undefined && (typeof sub !== "string" || !isId(sub)))
+    return invalid("sub must have 1 to 256 characters.");
   if (email !== undefined && !isEmail(email)) return invalid("email must be an e-mail address.");
   return { ...(sub === undefined ? {} : { userId: sub }), ...(email === undefined ? {} : { email }) };
 }

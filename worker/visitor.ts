@@ -19,5 +19,5 @@ async function readAnswer(deps: Deps, site: SiteRules, visitor: string): Promise
   const row = (await findLeads(deps.db, site.id, [key])).get(key);
   if (!row) return answer(site, null, now);
   const found = await current(deps, site, row, now);
-  return answer(found.site, await shownState(deps, found, { visitor, verified: false }), now);
+  return answer(found.site, await shownState(deps, found, { visitor }), now);
 }

@@ -24,8 +24,7 @@ describe("a suppressed address", () => {
     const site = await startApi().createSite(PLAIN_RULES);
     const [first, second, third] = [1, 2, 3].map(() => `${marker()}@mail.example`);
     const visitor = unique("v");
-    for (const email of [first, second]) await site.import([identify(visitor, email ?? "")]);
-    await site.import([{ type: "page", userId: third, anonymousId: visitor }]);
+    for (const email of [first, second]) await site.import([identify(visitor, email ?? "", { userId: third })]);
     await erase(site, `visitor:${visitor}`, "?suppress=true");
     const { results } = await DB.prepare("SELECT hash FROM suppressions WHERE site_id = ?").bind(site.id).all<Row>();
     expect(results).toHaveLength(3);

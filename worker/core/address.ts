@@ -57,6 +57,8 @@ export function withBareAddresses(page: JsonObject): JsonObject {
   const cut = (name: string, how: (text: string) => string) => {
     const value: Json | undefined = Object.hasOwn(page, name) ? page[name] : undefined;
     if (typeof value === "string") put(bare, name, how(value));
+    // Nobody can tell what of it would be an address.
+    else if (value !== null && typeof value === "object") delete bare[name];
   };
   for (const name of ADDRESSES) cut(name, bareAddress);
   cut("search", bareSearch);

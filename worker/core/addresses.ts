@@ -1,8 +1,8 @@
 /** E-mail addresses that an event names, wherever it does: some of them are not to be kept. */
 import type { Json, LoggedEvent } from "./event";
-import { isEmail } from "./identity";
+import { isEmail, statedEmail } from "./identity";
 
-/** Most addresses looked for in one event, those that say who it is of first. People name one or two. */
+/** Most addresses looked for in one event beside those that say who it is of. People name one or two. */
 export const ADDRESSES_MAX = 10;
 
 /** What stands around an address in sentences, lists and URLs. */
@@ -15,15 +15,17 @@ export function plainAddress(text: string): string {
   return text.trim().toLowerCase();
 }
 
-/** The addresses that an event names, in plain form. */
+/** The addresses that an event names, in plain form: all that say who it is, and the first few of the others. */
 export function namedAddresses(event: LoggedEvent): string[] {
-  const found = new Set<string>();
   const { pruned: _, ...whole } = event;
-  for (const part of [event.traits, event.userId, event.previousId, event.visitor, whole]) {
+  const names = [statedEmail(event) ?? "", event.userId ?? "", event.previousId ?? "", event.visitor];
+  const found = new Set(names.flatMap(addressesIn));
+  const most = found.size + ADDRESSES_MAX;
+  for (const part of [event.traits, whole]) {
     for (const text of texts(part)) {
       for (const address of addressesIn(text)) {
         found.add(address);
-        if (found.size === ADDRESSES_MAX) return [...found];
+        if (found.size >= most) return [...found];
       }
     }
   }

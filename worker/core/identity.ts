@@ -83,26 +83,41 @@ export const CLAIMS_MAX = 20;
 /** What is remembered of a claimed key: enough to know it again. 35 bits, for at most twenty a visitor. */
 const CLAIM_CHARS = 7;
 
+export const claimDigest = (key: string) => digest(key).slice(-CLAIM_CHARS);
+
 /** Digests of the keys that an event claims for its visitor. */
 export function claimsOf(event: LoggedEvent): string[] {
-  if (event.verified || event.visitor === "") return [];
-  return statedKeys(event).map((key) => digest(key).slice(-CLAIM_CHARS));
+  return event.verified || event.visitor === "" ? [] : statedKeys(event).map(claimDigest);
 }
+
+const visitorOf = (event: LoggedEvent, state: State) => state.visitors.find(({ id }) => id === event.visitor);
 
 /**
  * Whether an event's visitor claims more identities than one may. Goes by what the visitor itself has stated and by
  * nothing else, so that it tells a claimant nothing of the people claimed.
  */
 export function claimsTooMuch(event: LoggedEvent, mine: State): boolean {
-  const known = mine.visitors.find(({ id }) => id === event.visitor)?.claims ?? [];
+  const known = visitorOf(event, mine)?.claims ?? [];
   return new Set([...known, ...claimsOf(event)]).size > CLAIMS_MAX;
 }
 
 /**
- * The key under which it is remembered that a visitor was split from the owner of a key it had claimed; whoever makes
- * the same claim again does not join again.
+ * The key under which it is remembered where a visitor is when it claims a key and is not with its owner: it was split
+ * from it, or there was no room. Whoever makes the same claim again does not join, and comes back to where it was.
  */
 export const apartKey = (visitor: string, key: string) => `apart:${visitor} ${key}`;
+
+/** The keys that go with a visitor when it leaves a lead: its own, those that only it stated, and what it may not rejoin. */
+export function keysOfOne(
+  keys: readonly string[],
+  visitor: string,
+  mine: readonly LoggedEvent[],
+  theirs: readonly LoggedEvent[],
+): string[] {
+  const [own, others] = [mine, theirs].map((events) => new Set(events.flatMap((event) => statedKeys(event))));
+  const isOwn = (key: string) => !key.startsWith("visitor:") && own?.has(key) && !others?.has(key);
+  return keys.filter((key) => key === visitorKey(visitor) || key.startsWith(apartKey(visitor, "")) || isOwn(key));
+}
 
 /** All keys that matter for what an event's stated keys do. */
 export function keysToLookUp(event: LoggedEvent, stated = statedKeys(event)): string[] {
@@ -117,25 +132,64 @@ export function keysToLookUp(event: LoggedEvent, stated = statedKeys(event)): st
  */
 export type Join = "merge" | "move" | "take" | "stay" | "full";
 
-/** Decides for an event of lead `mine` that states a key which `theirs` has; `null`: which nobody has. */
+/**
+ * Whether an event's visitor goes out of its lead before the event is acted on, with all it did: it had only claimed to
+ * be that person, and now proves to be somebody. Else proof of oneself would open whatever one has claimed. It stays
+ * where what it proves is what the lead is known by; in one where nobody has proved anything, what it is called.
+ */
+export function leavesBefore(event: LoggedEvent, { id, keys, state }: { id: string; keys: string[]; state: State }) {
+  const visitor = visitorOf(event, state);
+  if (!event.verified || !visitor || visitor.trust === "verified") return false;
+  if (state.visitors.length === 1 && !state.ownVerified && !state.ownClaims) return false;
+  const proved = statedKeys(event).filter((key) => proves(event, key));
+  const isTheirs = (key: string) => keys.includes(key) && (isProven(key, state) || !state.verified);
+  return proved.length > 0 && !proved.some((key) => key === LEAD_KEY + id || isTheirs(key));
+}
+
+/**
+ * Decides for an event of lead `mine` that states a key which `theirs` has; `null`: which nobody has. What becomes of a
+ * mere claimant goes by what it said itself, not by what is known of the lead that it joined: it could tell.
+ */
 export function joinOf(event: LoggedEvent, key: string, mine: State, theirs: State | null): Join {
-  const { userId } = event;
   const isProof = proves(event, key);
   // What proof of one name leaves unproved joins nothing: it would take the proof along to whoever is claimed.
   if (event.verified && !isProof) return "stay";
-  if (userId !== undefined && key === userKey(userId)) {
-    const others = isProof ? mine.provenUserIds : mine.userIds;
-    // Somebody else signs in at the same browser: another person, from here on.
-    const isAnother = others.length > 0 && !others.includes(userId);
-    if (isAnother && !isProof && mine.provenUserIds.length > 0) return "stay";
-    if (isAnother) return theirs && theirs.visitors.length >= VISITORS_MAX ? "full" : "move";
+  const isVerified = visitorOf(event, mine)?.trust === "verified";
+  if (isAnother(event, key, mine)) {
+    if (isVerified && !isProof) return "stay";
+    return theirs && theirs.visitors.length >= VISITORS_MAX ? "full" : "move";
   }
   // An alias may name what never was; and whoever proved a name does not get another one by claiming it.
   if (!theirs) return event.type === "alias" || (mine.verified && !isProof) ? "stay" : "take";
   // What others merely claim beside a name of their own is nobody's until it is proved.
   if (isProof && theirs.verified && !isProven(key, theirs)) return "take";
-  if (areTwoPeople(mine, theirs) || !(isProof || isAlone(mine))) return "stay";
+  const ids = event.verified && event.userId !== undefined ? [event.userId] : mine.provenUserIds;
+  if (areTwoPeople(ids, theirs.provenUserIds) || !(isProof || isAlone(mine))) return "stay";
   return mine.visitors.length + theirs.visitors.length > VISITORS_MAX ? "full" : "merge";
+}
+
+/** Whether somebody else uses the visitor's browser from this event on, by what it says or proves. */
+export function isAnother(event: LoggedEvent, key: string, mine: State): boolean {
+  const { userId } = event;
+  const isProof = proves(event, key);
+  const visitor = visitorOf(event, mine);
+  if (userId !== undefined && key === userKey(userId)) {
+    if (isProof) return mine.provenUserIds.length > 0 && !mine.provenUserIds.includes(userId);
+    return visitor?.user !== undefined && visitor.user !== claimDigest(key);
+  }
+  // Two addresses proved in turn, with nothing that says they are one person's.
+  const isOther = isProof && userId === undefined && event.link === undefined && key.startsWith("email:");
+  return isOther && visitor?.trust === "verified" && mine.provenUserIds.length === 0 && mine.proven.includes("email");
+}
+
+/**
+ * Whether a click on an e-mail link is left alone: whoever clicked is proved to be somebody, and nothing says that the
+ * address is theirs too. Mails are passed on.
+ */
+export function isPassedOn(event: LoggedEvent, mine: State): boolean {
+  if (event.link === undefined || !mine.verified) return false;
+  const [own, sent] = [dig(mine.traits, "email"), statedEmail(event)];
+  return typeof own !== "string" || own.toLowerCase() !== sent?.toLowerCase();
 }
 
 /** Whether a key was verified to be a lead's, and not only claimed. */
@@ -147,10 +201,9 @@ function isProven(key: string, state: State): boolean {
   return state.proven.includes("email") && typeof email === "string" && key === emailKey(email);
 }
 
-/** Two leads with different verified userIds are two people, whatever address they share. */
-function areTwoPeople(a: State, b: State): boolean {
-  const share = a.provenUserIds.some((id) => b.provenUserIds.includes(id));
-  return a.provenUserIds.length > 0 && b.provenUserIds.length > 0 && !share;
+/** Different verified userIds are two people, whatever address they share. */
+function areTwoPeople(ids: readonly string[], others: readonly string[]): boolean {
+  return ids.length > 0 && others.length > 0 && !ids.some((id) => others.includes(id));
 }
 
 /** Whether a lead is nothing but one visitor's own events, none of them verified: all that a claim may take along. */
@@ -159,26 +212,41 @@ function isAlone(state: State): boolean {
   return state.visitors.length + (state.ownClaims ? 1 : 0) <= 1;
 }
 
-/** Who is to be shown something: a browser by its visitor; without one, a server by whether its key is secret. */
+/** Who is to be shown something: a browser by its visitor; without one, a server with a secret key. */
 export interface Asker {
   visitor: string | null;
-  verified: boolean;
+}
+
+/** Those of a lead's events whose effect somebody is shown. */
+export type Selection = <Event extends LoggedEvent>(log: readonly Event[]) => Event[];
+
+/**
+ * What of a lead's log the asker is shown the fold of: whoever was verified, and servers, all that was verified with
+ * it; anybody else, its own events. `null`: all of it, the usual case of one visitor and nothing else.
+ */
+export function shownTo({ visitor }: Asker, { visitors, ownVerified, ownClaims }: State): Selection | null {
+  const known = visitors.find(({ id }) => id === visitor);
+  if (visitor === null || known?.trust === "verified") {
+    const verified = new Set(visitors.filter(({ trust }) => trust === "verified").map(({ id }) => id));
+    if (verified.size === visitors.length && !ownClaims) return null;
+    return (log) =>
+      log.filter((event) => (event.visitor === "" ? event.verified === true : verified.has(event.visitor)));
+  }
+  // What marketers note of somebody whom nobody named is about that browser.
+  if (visitors.length === 1 && !ownClaims && (known?.trust === "anonymous" || !ownVerified)) return null;
+  return (log) => ownEvents(log, visitor);
 }
 
 /**
- * Whose events count in what the asker is shown: a mere claimant is shown the fold of its own events, anybody else
- * that of all but the claimants'. `null`: all of the lead's, the usual case of one visitor and nothing else.
+ * What a visitor did as whom it says it is now. Where it says to be one user and then another, the first one's events
+ * are not the second one's; those before it said anything are the first one's.
  */
-export function shownTo({ visitor, verified }: Asker, state: State): ((event: LoggedEvent) => boolean) | null {
-  const claimants = new Set(state.visitors.filter(({ trust }) => trust === "claimed").map(({ id }) => id));
-  if (visitor === null && !verified) {
-    const isAll = state.visitors.length === 0 && !state.ownVerified;
-    return isAll ? null : (event) => event.visitor === "" && !event.verified;
-  }
-  if (visitor !== null && claimants.has(visitor)) {
-    const isAll = state.visitors.length === 1 && !state.ownVerified && !state.ownClaims;
-    return isAll ? null : (event) => event.visitor === visitor;
-  }
-  if (claimants.size === 0 && !state.ownClaims) return null;
-  return (event) => (event.visitor === "" ? event.verified === true : !claimants.has(event.visitor));
+function ownEvents<Event extends LoggedEvent>(log: readonly Event[], visitor: string): Event[] {
+  const own = log.filter((event) => event.visitor === visitor);
+  let user = own.find(({ userId }) => userId !== undefined)?.userId;
+  const users = own.map(({ userId }) => {
+    user = userId ?? user;
+    return user;
+  });
+  return own.filter((_, i) => users[i] === user);
 }

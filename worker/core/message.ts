@@ -26,6 +26,15 @@ const TYPES: readonly EventType[] = ["page", "screen", "track", "identify", "gro
 /** What of a message's `context` is kept: what rules and the time line read. Never an address. */
 const CONTEXT_KEPT = ["page", "campaign", "active", "locale", "timezone", "library"];
 
+/** What of `context.page`: other names hold addresses too, with all that is in them. */
+const PAGE_KEPT = ["path", "url", "host", "referrer", "title", "search", "name"];
+
+function picked(object: JsonObject, names: readonly string[]): JsonObject {
+  const kept: JsonObject = {};
+  for (const name of names) if (Object.hasOwn(object, name)) put(kept, name, object[name] ?? null);
+  return kept;
+}
+
 export interface Reception {
   /** The Worker's clock, ms. */
   now: number;
@@ -216,10 +225,9 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
 }
 
 function keptContext(context: JsonObject): JsonObject | null {
-  const kept: JsonObject = {};
-  for (const key of CONTEXT_KEPT) if (Object.hasOwn(context, key)) put(kept, key, context[key] ?? null);
+  const kept = picked(context, CONTEXT_KEPT);
   const { page } = kept;
-  if (page && typeof page === "object" && !Array.isArray(page)) kept.page = withBareAddresses(page);
+  if (page && typeof page === "object" && !Array.isArray(page)) kept.page = withBareAddresses(picked(page, PAGE_KEPT));
   return Object.keys(kept).length > 0 ? kept : null;
 }
 

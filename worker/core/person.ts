@@ -1,7 +1,7 @@
 /** The part of the fold that is about who the lead is: its visitors and their trust, traits, userIds, standing in sales. */
 import type { JsonObject, LoggedEvent } from "./event";
 import { triggerKey } from "./fields";
-import { claimsOf, statedEmail } from "./identity";
+import { claimDigest, claimsOf, statedEmail, userKey } from "./identity";
 import { dig, put } from "./read";
 import { STATUS_DEFAULT, type State, VISITORS_MAX } from "./state";
 
@@ -41,6 +41,7 @@ function noteClaims(state: State, event: LoggedEvent): void {
   const fresh = [...(event.claimed ?? []), ...claimsOf(event)];
   const known = state.visitors.find(({ id }) => id === event.visitor);
   if (known && fresh.length > 0) known.claims = [...new Set([...(known.claims ?? []), ...fresh])];
+  if (known && event.userId !== undefined) known.user = claimDigest(userKey(event.userId));
 }
 
 /** A visitor of whom somebody said who it is; what was proved is not undone by a claim. */

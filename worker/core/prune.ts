@@ -11,10 +11,9 @@ import type { RuleSet } from "./rules";
 import { firstTouch } from "./source";
 import { emptyState, type State } from "./state";
 
-/** Traits and names, and what sales say, last as long as the lead. */
+/** Whether an event can be pruned; what sales say lasts as long as the lead. */
 function isPrunable(event: LoggedEvent): boolean {
-  if (event.pruned || !["page", "screen", "track"].includes(event.type)) return false;
-  return !(event.verified && SALES_EVENTS.includes(eventKey(event)));
+  return !event.pruned && !(event.verified && SALES_EVENTS.includes(eventKey(event)));
 }
 
 /** Time of the oldest event that can be pruned, ms, of those that `oldestAt` is of and one more; `null`: none can. */
@@ -54,6 +53,8 @@ function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
   const { type, event: name, timestamp, visitor, userId, country, machine, verified } = event;
   // What the log itself notes of who joined whom.
   const { link, absorbed, unjoined, claimed } = event;
+  // Traits and names last as long as the lead.
+  const { traits, previousId, emailClaimed } = event;
   return {
     messageId: "",
     type,
@@ -61,6 +62,9 @@ function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
     timestamp,
     visitor,
     ...(userId === undefined ? {} : { userId }),
+    ...(previousId === undefined ? {} : { previousId }),
+    ...(traits && { traits }),
+    ...(emailClaimed && { emailClaimed }),
     ...(event.context?.active === false ? { context: { active: false } } : {}),
     ...(country === undefined ? {} : { country }),
     ...(machine && { machine }),

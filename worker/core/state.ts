@@ -50,6 +50,8 @@ export interface Visitor {
   trust: Trust;
   /** Digests of the identities it has claimed, where it has. */
   claims?: string[];
+  /** The userId that it last said it is, as a digest. */
+  user?: string;
 }
 
 /** Most visitors of one lead. */

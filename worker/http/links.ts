@@ -32,6 +32,7 @@ const link = z
     email: z.string("must be an e-mail address").refine(isEmail, "must be an e-mail address").optional(),
     url: z
       .url({ protocol: /^https?$/, error: "must be an absolute address that begins with http:// or https://" })
+      .refine((text) => text.isWellFormed(), "must not hold broken Unicode")
       .max(2_000, "must have at most 2000 characters"),
     campaign: z
       .string("must be a text")
@@ -102,9 +103,14 @@ function optedOut(c: Context, { site }: OpenedLink): boolean {
 /** Headers by which browsers and mail programs say that nobody has clicked yet. */
 const PREFETCH_HEADERS = ["Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"];
 
+/** Office looks at a link before it opens the browser. */
+const OFFICE = /ms-?office|safelinks/i;
+
 /** Scanners, prefetchers and the proxies of mail programs, told by their name, their method or what they say. */
 function isMachine(c: Context, isLocal: boolean): boolean {
   if (c.req.method === "HEAD") return true;
   if (PREFETCH_HEADERS.some((name) => /prefetch|preview|prerender/i.test(c.req.header(name) ?? ""))) return true;
-  return agentKind(c.req.header("User-Agent") ?? "", isLocal) === "machine";
+  const agent = c.req.header("User-Agent") ?? "";
+  // People read mails with programs that say so; a library on its own is a scanner.
+  return agentKind(agent, isLocal) !== "person" || OFFICE.test(agent);
 }

@@ -128,7 +128,7 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
     return why ? [{ messageId, index, ...why }] : [];
   });
   const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
-  return c.json({ ...reply(c, events, answer, told), ...(notes.length > 0 ? { notes } : {}) });
+  return c.json({ ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) });
 }
 
 type JsonBody = Record<string, unknown>;
@@ -184,9 +184,16 @@ function isObject(value: unknown): value is JsonObject {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
-function reply(c: Context, events: Received[], answer: Answer | null, rejected: Rejection[]): WireReply {
+function reply(
+  c: Context,
+  { trusted }: Sender,
+  events: Received[],
+  answer: Answer | null,
+  rejected: Rejection[],
+): WireReply {
   const visitor = events.at(-1)?.visitor ?? null;
-  if (!answer) return { success: true, rejected };
+  // Of a user without a visitor the sender is told with a secret key only: anybody can name one.
+  if (!answer || (visitor === null && !trusted)) return { success: true, rejected };
   if (visitor !== null) rememberVisitor(c, visitor, events);
   return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
 }
