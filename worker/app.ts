@@ -1,6 +1,7 @@
 /** The whole route table. */
 import { Hono } from "hono";
 import { ping } from "./db/sites";
+import { deliverWritten } from "./deliver";
 import type { Deps } from "./deps";
 import type { Env } from "./env";
 import { Failure } from "./failure";
@@ -9,6 +10,7 @@ import { dashboardRoutes } from "./http/dashboard";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
+import { later } from "./http/later";
 import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
 import { openapiRoutes } from "./http/openapi";
@@ -16,11 +18,16 @@ import { publicRoutes } from "./http/public";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
 import { tagRoutes } from "./http/tag";
+import { webhookRoutes } from "./http/webhooks";
 import { providerOf } from "./provider";
 
 export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   const app = new Hono();
   app.onError(problem);
+  app.use(async (c, next) => {
+    await next();
+    later(c, deliverWritten(deps));
+  });
   app.route("/", tagRoutes);
   const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };
   app.route("/v1", publicRoutes(api));
@@ -29,6 +36,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", siteRoutes(api));
   app.route("/v1", keyRoutes(api));
   app.route("/v1", linkRoutes(api));
+  app.route("/v1", webhookRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", openapiRoutes(api));

@@ -2,9 +2,10 @@
 import { LEAD_KEY } from "./core/identity";
 import { findLeads, type LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
-import { type LeadWrite, writeLeads } from "./db/write";
+import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
 import { type Current, current, leadWrite, pendingCrossings, settle } from "./lead";
+import { writeAndTell } from "./outbox";
 
 /** Most tries, where others write the lead at the same time. */
 const TRIES_MAX = 5;
@@ -14,12 +15,13 @@ const TRIES_MAX = 5;
  * run may mend.
  */
 export async function catchUp(deps: Deps, row: LeadRow): Promise<number> {
-  const written = await rewriteLead(deps, row, async ({ site, lead, crossings }, before, tries) => {
+  const written = await rewriteLead(deps, row, async (found, before, tries) => {
+    const { site, lead, crossings } = found;
     crossings.push(...pendingCrossings(site.rules, lead, deps.clock()));
     settle(site, lead);
     // Whoever wrote it in between has told of what was due.
     if (tries > 0 && crossings.length === 0 && before.rules_version === site.rulesVersion) return null;
-    return leadWrite(site, before, lead, crossings);
+    return leadWrite(found, before);
   });
   return written?.crossings.length ?? 0;
 }
@@ -35,7 +37,7 @@ export async function rewriteLead(
   for (let tries = 0; held && latest && tries < TRIES_MAX; tries++) {
     try {
       const write = await plan(await current(deps, held, latest, deps.clock()), latest, tries);
-      if (write) await writeLeads(deps.db, held.id, [], [write]);
+      if (write) await writeAndTell(deps, held.id, [], [write]);
       return write;
     } catch (error) {
       if (refusalOf(error) !== "conflict") throw error;

@@ -6,6 +6,7 @@ import type { Env } from "./env";
 import { type KeySet, keySetAt } from "./jwks";
 import { KeyStore } from "./keys";
 import { type LimitSettings, Limits } from "./limits";
+import { Outbox } from "./outbox";
 import { Queues } from "./queues";
 
 export interface Deps {
@@ -26,9 +27,17 @@ export interface Deps {
   keySetAt: (url: string) => KeySet;
   limits: Limits;
   budget: Budget;
+  /** Whether webhooks are to be told something. */
+  outbox: Outbox;
+  /** How webhooks are called. */
+  fetch: Fetch;
+  /** Waits, ms. */
+  pause: (ms: number) => Promise<void>;
   /** Whether this is `npm start`. */
   isLocal: boolean;
 }
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What may be set and has a default. */
 export type Settings = LimitSettings & Pick<Partial<Env>, "KELVIN_LOCAL">;
@@ -40,6 +49,7 @@ export function createDeps(
   newId: () => string,
   settings: Settings = {},
   overwrite: () => Promise<void> = async () => {},
+  call: Fetch = (url, init) => fetch(url, init),
 ): Deps {
   return {
     get db() {
@@ -56,6 +66,9 @@ export function createDeps(
     keySetAt,
     limits: new Limits(clock, settings),
     budget: new Budget(clock),
+    outbox: new Outbox(),
+    fetch: call,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     isLocal: Boolean(settings.KELVIN_LOCAL),
   };
 }

@@ -3,6 +3,7 @@ import { DAY_MS } from "./core/duration";
 import type { Occurrences } from "./core/occurrences";
 import type { CounterState, RuleState, State } from "./core/state";
 import { type Entry, type Lead, readAllCrossings, readLog } from "./db/leads";
+import { type Delivery, deliveriesOf } from "./db/outbox";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { type Current, pendingCrossings } from "./lead";
@@ -24,6 +25,7 @@ export async function exportLead(deps: Deps, { site, lead, crossings }: Current)
     explanation: showExplanation(site, lead.state, at),
     events: events.map(showEntry),
     crossings: told.map((crossing) => ({ ...crossing, at: iso(crossing.at) })),
+    deliveries: (await deliveriesOf(deps.db, lead.id)).map(showDelivery),
     kept,
   };
 }
@@ -38,6 +40,11 @@ function showEntry({ timestamp, receivedAt, visitor, ...event }: Entry) {
     timestamp: iso(timestamp),
     receivedAt: iso(receivedAt),
   };
+}
+
+/** What webhooks were told of them. Where, and what was answered, is the site's. */
+function showDelivery({ id, type, status, createdAt, body }: Delivery) {
+  return { id, type, status, createdAt: iso(createdAt), sent: JSON.parse(body) };
 }
 
 /** What is kept between events, to know the score from: of no use elsewhere, but theirs. */

@@ -1,5 +1,6 @@
 /** Entry points of the Worker. */
 import { createApp } from "./app";
+import { deliver, forgetDeliveries, IN_RUN, NO_WAIT } from "./deliver";
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
 import { logError } from "./http/log";
@@ -30,12 +31,16 @@ export default {
   fetch(request, env, context) {
     return kelvin(env).app.fetch(request, env, context);
   },
-  async scheduled(_controller, env) {
+  async scheduled({ cron }, env) {
     const { deps } = kelvin(env);
     // One that fails keeps none of the others from running; what it left waits for the next minute.
+    const [swept, refolded] = [sweep(deps), refoldAll(deps)];
     const runs = await Promise.allSettled([
-      sweep(deps),
-      refoldAll(deps),
+      swept,
+      refolded,
+      // What those two cross is told in the same run. One called by hand, which has no cron, keeps nobody waiting.
+      Promise.allSettled([swept, refolded]).then(() => deliver(deps, cron ? IN_RUN : NO_WAIT)),
+      forgetDeliveries(deps),
       // One after the other: both write scores of leads that nobody else writes.
       refresh(deps).finally(() => prune(deps)),
     ]);

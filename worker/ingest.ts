@@ -6,10 +6,11 @@ import type { Received } from "./core/message";
 import type { LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { knownMessages, type LeadWrite, writeLeads } from "./db/write";
+import { knownMessages, type LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
+import { writeAndTell } from "./outbox";
 import { type Draft, type Placed, type Resolved, resolve, type Why } from "./resolve";
 import { Doorkeeper } from "./suppression";
 
@@ -141,7 +142,7 @@ async function write(
   const ids = drafts.flatMap(({ fresh }) => fresh);
   const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
   try {
-    const { rows, noted } = await writeLeads(deps.db, site.id, ids, drafts.map(written), door.asked, note);
+    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(written), door.asked, note);
     deps.budget.heard(site, noted);
     return rows;
   } catch (error) {
@@ -155,7 +156,7 @@ function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
 }
 
 function written(draft: Draft): LeadWrite {
-  const { site, before, lead, crossings, keys, absorbed, log } = draft;
+  const { site, before, lead, keys, absorbed, log } = draft;
   settle(site, lead);
-  return { ...leadWrite(site, before, lead, crossings), keys, absorbed, log };
+  return { ...leadWrite(draft, before, absorbed), keys, log };
 }

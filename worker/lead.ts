@@ -1,5 +1,6 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
 
+import { announcementsOf } from "./core/announce";
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
@@ -17,6 +18,8 @@ export interface Current {
   site: SiteRules;
   lead: Lead;
   crossings: Crossing[];
+  /** Whether it counts as disqualified already: what new rules brought is announced only where the publisher asked. */
+  wasDisqualified: boolean;
 }
 
 /** A lead of whom nothing is known yet; `id`: the one it once had, where it had one. */
@@ -37,36 +40,50 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     keys: [],
     oldestAt: null,
   };
-  return { site, lead, crossings: [] };
+  return { site, lead, crossings: [], wasDisqualified: false };
 }
 
 /** The lead of a row, folded anew where the rules have changed since it was written. */
 export async function current(deps: Deps, site: SiteRules, row: LeadRow, now: number): Promise<Current> {
   const lead = readLead(row);
-  if (lead.rulesVersion === site.rulesVersion) return { site, lead, crossings: [] };
+  const wasDisqualified = row.disqualified === 1;
+  if (lead.rulesVersion === site.rulesVersion) return { site, lead, crossings: [], wasDisqualified };
   if (lead.rulesVersion > site.rulesVersion) {
     // Somebody else published and we still hold the rules before: never fold a lead back.
     deps.sites.forget();
     const fresh = await deps.sites.find(site.id);
     if (fresh && fresh.rulesVersion > site.rulesVersion) return await current(deps, fresh, row, now);
   }
-  return await refolded(deps, site, lead, now);
+  return await refolded(deps, site, lead, wasDisqualified, now);
 }
 
-async function refolded(deps: Deps, site: SiteRules, lead: Lead, now: number): Promise<Current> {
+async function refolded(
+  deps: Deps,
+  site: SiteRules,
+  lead: Lead,
+  wasDisqualified: boolean,
+  now: number,
+): Promise<Current> {
   const since = Math.min(now, site.rulesSince);
   const before = await deps.sites.rulesOf(site.id, lead.rulesVersion);
   const pending = before ? pendingCrossings(before, lead, since) : [];
   lead.state = replay(site.rules, await readLog(deps.db, lead));
   lead.rulesVersion = site.rulesVersion;
   // Machines were there and nobody else: there is no history that could go on.
-  if (lead.state.clock === null) return { site, lead, crossings: [] };
+  if (lead.state.clock === null) return { site, lead, crossings: [], wasDisqualified };
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
   const at = Math.max(since, lead.state.clock ?? since, lead.told.at ?? since);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "rules");
   lead.told = { ...teller.told, at: Math.max(at, teller.told.at ?? at) };
   settle(site, lead);
-  return { site, lead, crossings: [...pending, ...teller.crossings] };
+  return {
+    site,
+    lead,
+    crossings: [...pending, ...teller.crossings],
+    wasDisqualified: site.announcesRules
+      ? wasDisqualified
+      : new View(site.rules, lead.state, at).disqualified() !== null,
+  };
 }
 
 /** Gives a lead another log: the state that follows from it, and the levels crossed because of that. */
@@ -128,18 +145,34 @@ export function score({ rules }: SiteRules, lead: Lead, at: number): void {
   else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;
 }
 
-/** What is to be written of a lead to which nothing happened but time and rules. */
-export function leadWrite(site: SiteRules, before: LeadRow | null, lead: Lead, crossings: Crossing[]): LeadWrite {
+/** What is to be written of a lead, in which others go up; of its keys and its log nothing new. */
+export function leadWrite(
+  { site, lead, crossings, wasDisqualified }: Current,
+  before: LeadRow | null,
+  absorbed: Lead[] = [],
+): LeadWrite {
   const { state } = lead;
   const at = Math.max(state.clock ?? 0, lead.told.at ?? 0);
+  const known = isKnown(state);
+  const reason = new View(site.rules, state, at).disqualified() ?? null;
+  const announcements = announcementsOf({
+    // Where only machines were, the lead has no clock.
+    at: at || Math.floor(lead.tail.at(-1)?.receivedAt ?? 0),
+    crossings,
+    tellsRules: site.announcesRules,
+    isNewlyKnown: known && before?.known !== 1,
+    absorbed: absorbed.map(({ id }) => id),
+    newlyDisqualified: wasDisqualified ? null : reason,
+  });
   return {
     before,
     after: lead,
-    known: isKnown(state),
-    disqualified: new View(site.rules, state, at).disqualified() !== null,
+    known,
+    disqualified: reason !== null,
     crossings,
+    announcements,
     keys: NO_KEYS,
-    absorbed: [],
+    absorbed,
     log: null,
   };
 }

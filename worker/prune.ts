@@ -70,7 +70,7 @@ async function pruneLeads(deps: Deps, siteId: string, ids: readonly string[], be
 
 /** The lead with its old events pruned. It crosses no level by that: the fold finds what it found before. */
 async function pruned(deps: Deps, found: Current, row: LeadRow, before: number): Promise<LeadWrite> {
-  const { site, lead, crossings } = found;
+  const { site, lead } = found;
   const whole = await readLog(deps.db, lead);
   const events = pruneLog(site.rules, whole, before);
   const log = whole.map((entry, i): Entry => {
@@ -82,5 +82,5 @@ async function pruned(deps: Deps, found: Current, row: LeadRow, before: number):
   lead.oldestAt = log.reduce<number | null>(oldestWith, null);
   const isChanged = log.some((entry, i) => entry !== whole[i]);
   if (isChanged) lead.state = replay(site.rules, log);
-  return { ...leadWrite(site, row, lead, crossings), log: isChanged ? log : null };
+  return { ...leadWrite(found, row), log: isChanged ? log : null };
 }

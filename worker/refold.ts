@@ -5,6 +5,7 @@
 import { catchUp } from "./catchup";
 import { leadsAfter } from "./db/leads";
 import { noteProgress, type RulesVersion, unfinishedVersions } from "./db/rules";
+import { deliverWritten } from "./deliver";
 import type { Deps } from "./deps";
 
 /** Leads looked at between two notes of progress. */
@@ -18,6 +19,12 @@ export async function refoldAll(deps: Deps): Promise<number> {
   let seen = 0;
   for (const version of await unfinishedVersions(deps.db, SITES_A_RUN)) seen += await refoldSite(deps, version);
   return seen;
+}
+
+/** The same right after publishing; what it crossed is told at once. */
+export async function refoldAndTell(deps: Deps): Promise<void> {
+  await refoldAll(deps);
+  await deliverWritten(deps);
 }
 
 async function refoldSite(deps: Deps, version: RulesVersion): Promise<number> {

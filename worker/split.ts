@@ -6,12 +6,13 @@ import { apartKey, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
 import { type Entry, type Lead, readLog } from "./db/leads";
 import { readingAgain, refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { NO_KEYS, writeLeads } from "./db/write";
+import { NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";
 import { type Current, current, emptyCurrent, leadWrite, retell, settle } from "./lead";
 import { noSuchLead, rowOf } from "./leads";
+import { writeAndTell } from "./outbox";
 
 /** The lead that was split, and the one that the visitor has now. */
 export interface Halves {
@@ -57,17 +58,17 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
     retell(half, events, now, "split");
     settle(half.site, half.lead);
   }
-  await writeLeads(
-    deps.db,
+  await writeAndTell(
+    deps,
     site.id,
     [],
     [
       {
-        ...leadWrite(rest.site, row, rest.lead, rest.crossings),
+        ...leadWrite(rest, row),
         log: theirs,
         keys: { ...NO_KEYS, dropped: keys.dropped },
       },
-      { ...leadWrite(rest.site, null, split.lead, split.crossings), log: own, keys: { ...NO_KEYS, ...keys } },
+      { ...leadWrite(split, null), log: own, keys: { ...NO_KEYS, ...keys } },
     ],
   ).finally(() => deps.leads.drop(rest.lead.id));
   return { rest, split };

@@ -118,6 +118,15 @@ const CALLS: Record<string, { params?: Record<string, string>; body?: unknown; k
   makeLinks: {},
   createKey: { keep: ({ id }: { id: string }) => ({ key: id }) },
   listKeys: {},
+  // A port where nobody answers.
+  createWebhook: {
+    body: { url: "http://127.0.0.1:9/hook", events: ["lead.merged"] },
+    keep: ({ id }: { id: string }) => ({ webhook: id }),
+  },
+  listWebhooks: {},
+  listDeliveries: { params: { id: "{webhook}" } },
+  redeliver: { params: { id: "{webhook}" }, body: {} },
+  deleteWebhook: { params: { id: "{webhook}" } },
   deleteKey: { params: { id: "{key}" } },
 };
 

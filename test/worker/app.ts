@@ -6,7 +6,7 @@ import { replay } from "../../worker/core/play";
 import { messageDigests } from "../../worker/db/digest";
 import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
 import { compiled } from "../../worker/db/sites";
-import { createDeps, type Deps } from "../../worker/deps";
+import { createDeps, type Deps, type Fetch } from "../../worker/deps";
 import type { Env } from "../../worker/env";
 import { Api } from "../support/api";
 
@@ -18,6 +18,8 @@ export const DAY = 86_400_000;
 export interface AppOptions {
   db?: D1Database;
   clock?: () => number;
+  /** What answers the calls to webhooks. */
+  fetch?: Fetch;
   /** Variables beside the admin key. */
   env?: Partial<Env>;
   /** Whether the rate limits of production hold. */
@@ -27,7 +29,13 @@ export interface AppOptions {
 const UNLIMITED = { RATE_ADDRESS_PER_MINUTE: "0", RATE_VISITOR_PER_MINUTE: "0" };
 
 /** An isolate of its own, with what its background work needs: nothing is shared with another but the database. */
-export function startIsolate({ db = DB, clock = Date.now, isLimited = false, env: variables = {} }: AppOptions = {}): {
+export function startIsolate({
+  db = DB,
+  clock = Date.now,
+  isLimited = false,
+  env: variables = {},
+  fetch,
+}: AppOptions = {}): {
   api: Api;
   deps: Deps;
 } {
@@ -36,6 +44,8 @@ export function startIsolate({ db = DB, clock = Date.now, isLimited = false, env
     clock,
     () => crypto.randomUUID().replaceAll("-", ""),
     isLimited ? variables : { ...UNLIMITED, ...variables },
+    async () => {},
+    fetch,
   );
   const app = createApp(deps, { KELVIN_ADMIN_KEY: ADMIN_KEY, ...variables });
   const api = new Api(async (path, init) => await app.request(`https://kelvin.test${path}`, init), ADMIN_KEY);

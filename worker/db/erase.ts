@@ -28,6 +28,7 @@ export async function deleteLead(db: D1Database, lead: Lead, hashes: readonly st
       .bind(siteId, JSON.stringify([guard, ...keys]), id),
     db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(id),
     db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(id),
+    db.prepare("DELETE FROM deliveries WHERE lead_id IN (SELECT value FROM json_each(?1))").bind(JSON.stringify(ids)),
     db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(siteId, id),
     ...placeStatements(db, siteId, ids),
     ...(hashes.length > 0 ? [suppressStatement(db, siteId, hashes, at)] : []),

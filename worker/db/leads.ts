@@ -58,13 +58,15 @@ export interface LeadRow {
   score: number;
   scores: string;
   oldest_at: number | null;
+  known: number;
+  disqualified: number;
 }
 
 /** `last_seen` of a lead without a clock: only machines were there, and it is on no list. */
 export const UNSEEN = -1;
 
 const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified";
 
 export function readLead(row: LeadRow): Lead {
   return {

@@ -134,5 +134,7 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     score: lead.score,
     scores: lead.scores,
     oldest_at: lead.oldestAt,
+    known: lead.known ? 1 : 0,
+    disqualified: lead.disqualified ? 1 : 0,
   };
 }

@@ -1,5 +1,6 @@
 /** The tables, for typed reads. The SQL of migrations/ is the truth; a test holds the two together. */
 import { integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { AnnouncementType } from "../core/announce";
 import type { Scope } from "./keys";
 
 export const sites = sqliteTable("sites", {
@@ -110,4 +111,44 @@ export const usage = sqliteTable(
   "usage",
   { siteId: text("site_id").notNull(), day: integer("day").notNull(), events: integer("events").notNull() },
   (table) => [primaryKey({ columns: [table.siteId, table.day] })],
+);
+
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    siteId: text("site_id").notNull(),
+    id: text("id").notNull(),
+    url: text("url").notNull(),
+    events: text("events", { mode: "json" }).$type<AnnouncementType[]>().notNull(),
+    secret: text("secret").notNull(),
+    createdAt: integer("created_at").notNull(),
+    failures: integer("failures").notNull(),
+    failingSince: integer("failing_since"),
+    disabledAt: integer("disabled_at"),
+    disabledReason: text("disabled_reason"),
+  },
+  (table) => [primaryKey({ columns: [table.siteId, table.id] })],
+);
+
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    webhookId: text("webhook_id").notNull(),
+    id: text("id").notNull(),
+    siteId: text("site_id").notNull(),
+    leadId: text("lead_id").notNull(),
+    n: integer("n").notNull(),
+    type: text("type").$type<AnnouncementType>().notNull(),
+    body: text("body").notNull(),
+    createdAt: integer("created_at").notNull(),
+    status: text("status").$type<"pending" | "delivered" | "failed">().notNull(),
+    attempts: integer("attempts").notNull(),
+    step: integer("step").notNull(),
+    dueAt: integer("due_at"),
+    triedAt: integer("tried_at"),
+    answerStatus: integer("answer_status"),
+    answerBody: text("answer_body"),
+    error: text("error"),
+  },
+  (table) => [primaryKey({ columns: [table.webhookId, table.id] })],
 );

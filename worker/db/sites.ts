@@ -31,6 +31,8 @@ export interface SiteRules extends Site {
   rules: RuleSet;
   /** When they were published, ms. */
   rulesSince: number;
+  /** Whether levels crossed because of them are announced. */
+  announcesRules: boolean;
 }
 
 /** All ids and write keys; `null`: too many. */
@@ -127,14 +129,19 @@ export class SiteStore {
 
   private async load(name: string): Promise<SiteRules | null> {
     const found = await drizzle(this.db())
-      .select({ site: sites, document: ruleVersions.document, rulesSince: ruleVersions.publishedAt })
+      .select({
+        site: sites,
+        document: ruleVersions.document,
+        rulesSince: ruleVersions.publishedAt,
+        announcesRules: ruleVersions.notify,
+      })
       .from(sites)
       .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
       .where(or(eq(sites.id, name), eq(sites.writeKey, name)))
       .get();
     if (!found) return null;
-    const { site, document, rulesSince } = found;
-    return { ...site, rulesSince, rules: this.compiledOnce(site.id, site.rulesVersion, document) };
+    const { site, document, rulesSince, announcesRules } = found;
+    return { ...site, rulesSince, announcesRules, rules: this.compiledOnce(site.id, site.rulesVersion, document) };
   }
 
   private compiledOnce(siteId: string, version: number, document: string): RuleSet {

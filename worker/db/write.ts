@@ -2,11 +2,13 @@
  * Writing leads: one atomic batch that carries the versions it read. If anybody else wrote a lead in between, a CHECK
  * refuses the whole batch (see refusal.ts), so nothing is ever half written or written over.
  */
+import type { Announcement } from "../core/announce";
 import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
 import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
+import { outboxStatement } from "./outbox";
 import { unlessSuppressed } from "./suppressions";
 
 /** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
@@ -32,6 +34,8 @@ export interface LeadWrite {
   known: boolean;
   disqualified: boolean;
   crossings: Crossing[];
+  /** What the site's webhooks are to be told of it. */
+  announcements: Announcement[];
   keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
@@ -47,20 +51,30 @@ export interface UsageNote {
   most: number;
 }
 
+/** What a batch has written. */
+export interface Written {
+  rows: LeadRow[];
+  /** Where usage was noted: how many events all isolates have noted of that day. */
+  noted: number | null;
+  /** How many deliveries to webhooks now wait because of it. */
+  waiting: number;
+}
+
 /**
- * Ids, leads and usage are written together or not at all. Returns the rows as they now are and, where usage was noted,
- * how many events all isolates have noted of that day. `unsuppressed`: hashes of addresses that were let in; one that was
- * suppressed since refuses the batch.
+ * Ids, leads, usage and deliveries are written together or not at all, at `now` ms. `unsuppressed`: hashes of addresses
+ * that were let in; one that was suppressed since refuses the batch.
  */
 export async function writeLeads(
   db: D1Database,
   siteId: string,
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
+  now: number,
   unsuppressed: readonly string[] = [],
   usage: UsageNote | null = null,
-): Promise<{ rows: LeadRow[]; noted: number | null }> {
+): Promise<Written> {
   const rows = writes.map(rowAfter);
+  const outbox = outboxStatement(db, siteId, writes.flatMap(numberedAnnouncements), now);
   const statements = [
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
     ...(messageIds.length > 0
@@ -72,9 +86,14 @@ export async function writeLeads(
       : []),
     ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
+    ...(outbox ? [outbox] : []),
   ];
-  const [first] = await db.batch<{ events?: number }>(statements);
-  return { rows, noted: usage ? (first?.results[0]?.events ?? null) : null };
+  const results = await db.batch<{ events?: number }>(statements);
+  return {
+    rows,
+    noted: usage ? (results[0]?.results[0]?.events ?? null) : null,
+    waiting: outbox ? (results.at(-1)?.meta.changes ?? 0) : 0,
+  };
 }
 
 /** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */
@@ -120,7 +139,7 @@ export async function knownMessages(db: D1Database, siteId: string, ids: readonl
   return new Set(ids.filter((_, i) => known.has(digests[i] ?? "")));
 }
 
-function rowAfter({ after, log }: LeadWrite): LeadRow {
+function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRow {
   // The last event stays, for its receivedAt is where the next one's begins.
   const kept = log ? log.slice(-1) : after.tail;
   const tail = JSON.stringify(kept);
@@ -140,6 +159,8 @@ function rowAfter({ after, log }: LeadWrite): LeadRow {
     score: after.score,
     scores: JSON.stringify(after.scores),
     oldest_at: after.oldestAt,
+    known: known ? 1 : 0,
+    disqualified: disqualified ? 1 : 0,
   };
 }
 
@@ -263,14 +284,17 @@ function logRows(log: readonly Entry[]): { first: number; events: string }[] {
   return rows;
 }
 
+/** A lead's write numbers what it adds from here: after what any earlier write added. */
+const firstNumber = (before: LeadRow | null) => (before?.version ?? 0) * 10_000;
+
+function numberedAnnouncements({ before, after, announcements }: LeadWrite) {
+  return announcements.map((one, i) => ({ ...one, leadId: after.id, n: firstNumber(before) + i }));
+}
+
 function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
   if (crossings.length === 0) return [];
   // Numbered from the lead's version, so that two writes never use the same number for one instant.
-  const numbered = crossings.map((crossing, i) => ({
-    at: crossing.at,
-    n: (before?.version ?? 0) * 10_000 + i,
-    crossing,
-  }));
+  const numbered = crossings.map((crossing, i) => ({ at: crossing.at, n: firstNumber(before) + i, crossing }));
   return [
     db
       .prepare(
@@ -285,7 +309,7 @@ function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row
  * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
  * that is gone meets it in the insert. Indexed columns are named only where they change, for naming one costs a row.
  */
-function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
+function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
   const changed = [
     ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
     ...(before?.refresh_at === row.refresh_at ? [] : [", refresh_at = excluded.refresh_at"]),
@@ -314,8 +338,8 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       row.logged,
       row.due_at,
       row.score,
-      known ? 1 : 0,
-      disqualified ? 1 : 0,
+      row.known,
+      row.disqualified,
       after.state.clock ?? UNSEEN,
       row.keys,
       row.scores,

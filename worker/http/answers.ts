@@ -246,3 +246,34 @@ export const problem = z
     errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
   })
   .meta({ id: "Problem", description: "RFC 9457." });
+
+const webhookFields = {
+  id: z.string(),
+  url: z.string(),
+  events: z.array(z.string()),
+  createdAt: time,
+  failingSince: time.nullable().describe("Since when nothing gets through; null: all is well."),
+  disabled: z
+    .strictObject({ at: time, reason: z.string().nullable() })
+    .nullable()
+    .describe("Why it is called no more."),
+};
+export const webhook = z.strictObject(webhookFields).meta({ id: "Webhook" });
+export const newWebhook = z.strictObject({ ...webhookFields, secret: z.string().describe("Shown only now.") });
+export const redelivered = z.strictObject({ redelivered: z.int() });
+
+export const delivery = z
+  .strictObject({
+    id: z.string().describe("The webhook-id of every attempt."),
+    type: z.string(),
+    leadId: z.string(),
+    status: z.string(),
+    attempts: z.int(),
+    createdAt: time,
+    lastAttemptAt: time.nullable(),
+    nextAttemptAt: time.nullable(),
+    answer: z.strictObject({ status: z.int(), body: z.string().nullable() }).nullable(),
+    error: z.string().nullable(),
+    sent: json,
+  })
+  .meta({ id: "Delivery" });

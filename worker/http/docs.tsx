@@ -36,7 +36,7 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
   },
   conflict: {
     means:
-      "What is to be made exists already, such as a site with this write key; or an address to be written is suppressed.",
+      "What is to be made exists already, such as a site with this write key, or there are as many as there may be; or an address to be written is suppressed.",
     mend: "Choose another name, or use the one that exists. Of a person who asked not to be kept, write nothing.",
   },
   stale: {

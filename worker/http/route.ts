@@ -23,7 +23,7 @@ export interface Declared {
   /** Errors that this call has beside those of all calls of its kind. */
   errors?: readonly ErrorCode[];
   /** Of the answer, 200 where left out; 204 has no body. */
-  status?: 201 | 204;
+  status?: 201 | 202 | 204;
   /** Of the answer, JSON where left out. */
   contentType?: string;
   /** An example of the body. */

@@ -6,7 +6,7 @@ import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import { Failure } from "../failure";
-import { refoldAll } from "../refold";
+import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
 import * as answers from "./answers";
@@ -48,7 +48,7 @@ function publishing(calls: RulesCalls, { deps }: Api): void {
   const publish = async (c: Context, siteId: string, document: unknown, notify: boolean) => {
     const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
-    later(c, refoldAll(deps));
+    later(c, refoldAndTell(deps));
     return answer(c, version, document);
   };
 

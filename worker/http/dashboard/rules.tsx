@@ -7,7 +7,7 @@ import { pretty } from "../../dashboard/rules/text";
 import { DiffPage, VersionsPage } from "../../dashboard/rules/versions";
 import { listVersions } from "../../db/rules";
 import { Failure } from "../../failure";
-import { refoldAll } from "../../refold";
+import { refoldAndTell } from "../../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../../rules";
 import type { Api } from "../context";
 import { later } from "../context";
@@ -83,7 +83,7 @@ export function rulesPages(app: Hono, api: Api): void {
     const { document } = await rulesVersion(deps, site.id, form.version);
     const publication = { document: JSON.parse(document), expected: form.expected, notify: false };
     const version = await publishRules(deps, site.id, publication);
-    later(c, refoldAll(deps));
+    later(c, refoldAndTell(deps));
     return published(c, version);
   });
 }
@@ -113,7 +113,7 @@ async function attempt(
   try {
     if (action === "publish") {
       const version = await publishRules(deps, site.id, { document: read.document, expected, notify });
-      later(c, refoldAll(deps));
+      later(c, refoldAndTell(deps));
       return { published: version };
     }
     const findings = await checkRules(deps, site, read.document);

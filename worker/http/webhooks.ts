@@ -1,0 +1,157 @@
+/** Webhooks: made, listed and taken away, and what became of their calls. */
+import { type Context, Hono } from "hono";
+import * as z from "zod";
+import { ANNOUNCEMENT_TYPES } from "../core/announce";
+import { type Delivery, listDeliveries } from "../db/outbox";
+import { listWebhooks, type Webhook } from "../db/webhooks";
+import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
+import * as answers from "./answers";
+import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { cursor, decodeCursor, encodeCursor, limit } from "./input";
+import { Calls } from "./route";
+
+export function webhookRoutes(api: Api): Hono {
+  const { deps } = api;
+  const app = new Hono();
+  const calls = new Calls(app, api, "Webhooks", (c, scope) => siteOf(api, c, scope));
+
+  calls.post(
+    "/webhooks",
+    {
+      name: "createWebhook",
+      summary: "Makes a webhook; its secret is shown only now",
+      scope: "write",
+      query: siteQuery,
+      body: newWebhook,
+      status: 201,
+      answer: answers.newWebhook,
+      errors: ["conflict"],
+      example: { url: "https://www.shop.example/kelvin", events: ["lead.level.changed"] },
+    },
+    async ({ c, site, body }) => {
+      const webhook = await createWebhook(deps, site, body);
+      c.header("Cache-Control", "no-store");
+      return { ...showWebhook(webhook), secret: webhook.secret };
+    },
+  );
+
+  calls.get(
+    "/webhooks",
+    {
+      name: "listWebhooks",
+      summary: "Webhooks of a site, latest first",
+      scope: "read",
+      query: pageQuery,
+      answer: answers.list(answers.webhook),
+    },
+    async ({ site, query }) => {
+      // One more than is shown tells whether there is a next page.
+      const rows = await listWebhooks(deps.db, site.id, decodeCursor(query.cursor, position), query.limit + 1);
+      const shown = rows.slice(0, query.limit);
+      const last = rows.length > shown.length ? shown.at(-1) : undefined;
+      const nextCursor = last ? encodeCursor({ createdAt: last.createdAt, id: last.id }) : null;
+      return { data: shown.map(showWebhook), nextCursor };
+    },
+  );
+
+  calls.delete(
+    "/webhooks/{id}",
+    {
+      name: "deleteWebhook",
+      summary: "Takes a webhook away, with what it has yet to tell",
+      scope: "write",
+      query: siteQuery,
+      status: 204,
+      answer: z.void(),
+    },
+    async ({ c, site }) => await removeWebhook(deps, site, idOf(c)),
+  );
+
+  calls.get(
+    "/webhooks/{id}/deliveries",
+    {
+      name: "listDeliveries",
+      summary: "What a webhook was called with and what came of it, latest first",
+      scope: "read",
+      query: pageQuery,
+      answer: answers.list(answers.delivery),
+    },
+    async ({ c, site, query }) => {
+      const { id } = await openWebhook(deps, site, idOf(c));
+      const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
+      const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
+      const shown = rows.slice(0, query.limit);
+      const last = rows.length > shown.length ? shown.at(-1) : undefined;
+      return { data: shown.map(showDelivery), nextCursor: last ? encodeCursor({ id: last.id }) : null };
+    },
+  );
+
+  calls.post(
+    "/webhooks/{id}/redeliver",
+    {
+      name: "redeliver",
+      summary: "Calls again with one delivery, or with all that failed",
+      scope: "write",
+      query: siteQuery,
+      body: redelivery,
+      emptyBody: {},
+      status: 202,
+      answer: answers.redelivered,
+    },
+    async ({ c, site, body }) => {
+      const webhook = await openWebhook(deps, site, idOf(c));
+      return { redelivered: await redeliver(deps, webhook, body.delivery ?? null) };
+    },
+  );
+  return app;
+}
+
+const idOf = (c: Context) => c.req.param("id") ?? "";
+const pageQuery = z.strictObject({ ...SITE, limit, cursor });
+const position = z.object({ createdAt: z.int(), id: z.string() });
+/** Longest address, characters: no server takes much longer ones. */
+const URL_MAX_CHARS = 2_000;
+const RIGHT_EVENTS = `must be an array of one or more of ${ANNOUNCEMENT_TYPES.join(", ")}`;
+const newWebhook = z.strictObject({
+  url: z
+    .string("must be an absolute https address")
+    .max(URL_MAX_CHARS, `must have at most ${URL_MAX_CHARS} characters`),
+  events: z
+    .array(z.enum(ANNOUNCEMENT_TYPES, `must be one of ${ANNOUNCEMENT_TYPES.join(", ")}`), RIGHT_EVENTS)
+    .min(1, RIGHT_EVENTS)
+    .transform((events) => [...new Set(events)]),
+});
+const redelivery = z.strictObject({
+  delivery: z.string("must be the id of a delivery; left out: all that failed").optional(),
+});
+
+const iso = (ms: number) => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms));
+
+function showWebhook({ id, url, events, createdAt, failingSince, disabledAt, disabledReason }: Webhook) {
+  return {
+    id,
+    url,
+    events,
+    createdAt: iso(createdAt),
+    failingSince: isoOrNull(failingSince),
+    disabled: disabledAt === null ? null : { at: iso(disabledAt), reason: disabledReason },
+  };
+}
+
+function showDelivery(delivery: Delivery) {
+  const { id, type, leadId, status, attempts, answerStatus, answerBody, error } = delivery;
+  return {
+    id,
+    type,
+    leadId,
+    status,
+    attempts,
+    createdAt: iso(delivery.createdAt),
+    lastAttemptAt: isoOrNull(delivery.triedAt),
+    nextAttemptAt: isoOrNull(delivery.dueAt),
+    answer: answerStatus === null ? null : { status: answerStatus, body: answerBody },
+    error,
+    sent: JSON.parse(delivery.body),
+  };
+}
