@@ -35,6 +35,7 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     scores: {},
     keys: [],
     oldestAt: null,
+    outcomeAt: null,
   };
   return { site, lead, crossings: [] };
 }

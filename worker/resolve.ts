@@ -16,6 +16,7 @@ import {
 } from "./core/identity";
 import { levelsNow } from "./core/levels";
 import type { Received } from "./core/message";
+import { outcomeWith } from "./core/outcome";
 import { play, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
@@ -229,6 +230,7 @@ class Resolution implements Resolved {
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
     lead.state = replay(site.rules, theirs.log);
     lead.oldestAt = theirs.log.reduce<number | null>(oldestWith, null);
+    lead.outcomeAt = theirs.log.reduce<number | null>(outcomeWith, null);
     const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
     const at = Math.max(this.now, lead.state.clock ?? this.now, lead.told.at ?? this.now);
     teller.tell(levelsNow(site.rules, lead.state, at), at, "merge");
@@ -278,6 +280,7 @@ class Resolution implements Resolved {
     lead.told = played.told;
     lead.tail.push(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);
+    lead.outcomeAt = outcomeWith(lead.outcomeAt, entry);
     log?.push(entry);
     crossings.push(...played.crossings);
     fresh.push(event.messageId);

@@ -4,6 +4,7 @@
  */
 import { apartKey, LEAD_KEY, statedKeys, visitorKey } from "./core/identity";
 import { levelsNow } from "./core/levels";
+import { outcomeWith } from "./core/outcome";
 import { replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { type Entry, type Lead, readLog } from "./db/leads";
@@ -94,6 +95,7 @@ function requireClaim(lead: Lead, visitor: string): void {
 function tellSplit({ site, lead, crossings }: Current, log: Entry[], now: number): void {
   lead.state = replay(site.rules, log);
   lead.oldestAt = log.reduce<number | null>(oldestWith, null);
+  lead.outcomeAt = log.reduce<number | null>(outcomeWith, null);
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
   const at = Math.max(now, lead.state.clock ?? now, lead.told.at ?? now);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "split");

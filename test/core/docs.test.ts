@@ -56,7 +56,7 @@ describe.each(DOCUMENTS)("%s", (path) => {
 
 test("docs/api.md has every route of the API", () => {
   const text = read("docs/api.md");
-  for (const file of ["public", "leads", "rules", "sites", "keys"]) {
+  for (const file of ["public", "leads", "rules", "sites", "keys", "reports"]) {
     const routes = [...read(`worker/http/${file}.ts`).matchAll(/app\.(get|post|put|patch|delete)\("([^"]+)"/g)];
     expect(routes.length, file).toBeGreaterThan(0);
     for (const [, method = "", path = ""] of routes) {

@@ -134,5 +134,6 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     score: lead.score,
     scores: lead.scores,
     oldest_at: lead.oldestAt,
+    outcome_at: lead.outcomeAt,
   };
 }

@@ -140,6 +140,7 @@ function rowAfter({ after, log }: LeadWrite): LeadRow {
     score: after.score,
     scores: JSON.stringify(after.scores),
     oldest_at: after.oldestAt,
+    outcome_at: after.outcomeAt,
   };
 }
 
@@ -290,13 +291,14 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
     ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
     ...(before?.refresh_at === row.refresh_at ? [] : [", refresh_at = excluded.refresh_at"]),
     ...(before?.score === row.score ? [] : [", score = excluded.score"]),
+    ...(before?.outcome_at === row.outcome_at ? [] : [", outcome_at = excluded.outcome_at"]),
   ];
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
@@ -321,5 +323,6 @@ function upsert(db: D1Database, { before, known, disqualified, after }: LeadWrit
       row.scores,
       row.refresh_at,
       row.oldest_at,
+      row.outcome_at,
     );
 }
