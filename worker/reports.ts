@@ -15,14 +15,14 @@ import { readingAgain } from "./db/refusal";
 import { countLeads, endedLeadsAfter, movesAfter, openLeadsAfter, scoreBins, scoreRange } from "./db/reports";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
-import { pendingCrossings } from "./lead";
+import { pendingCrossings, rounded } from "./lead";
 
-/** Most leads read whole for one report: about a second's work, and shares of them are good to two percent. */
-export const LEADS_MAX = 2_000;
-/** Leads read at once, up to 100 kB each and their logs: memory is for a few of those. */
-const CHUNK = 50;
-/** How much of the sample may have outcomes, so that some without are always in it. */
-const ENDED_SHARE = 0.75;
+/** Most leads read whole for one report: a few seconds' work, and shares of them are good to one percent. */
+export const LEADS_MAX = 10_000;
+/** Leads read at once, up to 100 kB each and their logs: memory is for a few of those, and an invocation may ask so often. */
+const CHUNK = 100;
+/** How much of the sample is kept for leads without an outcome, where there are so many. */
+const OPEN_SHARE = 0.25;
 /** Most bins of the histogram: what a picture can show. */
 const BINS_MAX = 40;
 /** Widths that people read with ease, times powers of ten. */
@@ -64,7 +64,7 @@ async function eachLead<T>(
 /** Leads by score: all of the site, by the score that lists go by. */
 export async function distributionReport(deps: Deps, site: SiteRules) {
   const found = await scoreRange(deps.db, site.id);
-  const cut = (score: number) => Math.max(-SCORE_MAX, Math.min(SCORE_MAX, score));
+  const cut = (score: number) => rounded(Math.max(-SCORE_MAX, Math.min(SCORE_MAX, score)));
   const [lowest, highest] = [cut(found?.low ?? 0), cut(found?.high ?? 0)];
   const width = binWidth(lowest, highest);
   const low = Math.floor(lowest / width) * width;
@@ -172,7 +172,8 @@ export async function rulesReport(deps: Deps, site: SiteRules, most = LEADS_MAX)
   const { leads: total, withOutcome } = await countLeads(deps.db, site.id);
   const active = new Set<number>();
   const observe = async (leads: Lead[]) => await observations(deps, site, leads, active);
-  const ended = await eachLead(deps, site, endedLeadsAfter, Math.floor(most * ENDED_SHARE), observe);
+  const kept = Math.min(total - withOutcome, Math.ceil(most * OPEN_SHARE));
+  const ended = await eachLead(deps, site, endedLeadsAfter, most - kept, observe);
   const open = await eachLead(deps, site, openLeadsAfter, most - ended.length, observe);
   const all = [
     ...weighted(ended, withOutcome),

@@ -82,16 +82,17 @@ export function ruleEvidence(rules: RuleSet, all: readonly Observation[]): RuleE
     ...rules.rules.map(({ effect }) => (effect.kind === "points" ? Math.abs(effect.points) : 0)),
   );
   return rules.rules.map(({ id, index, effect }) => {
-    const share = { with: shareOf(all.filter(({ fired }) => fired.includes(index))), all: shareOf(all) };
-    const without = { hits: share.all.hits - share.with.hits, of: share.all.of - share.with.of };
-    const lift = ratio(share.with, without);
+    const firedFor = ({ fired }: Observation) => fired.includes(index);
+    // Not what is left of all: a difference of weights that should be 0 may be a hair off.
+    const [mine, others] = [shareOf(all.filter(firedFor)), shareOf(all.filter((one) => !firedFor(one)))];
+    const lift = ratio(mine, others);
     const coefficient = coefficients.get(index) ?? null;
     const suggested = coefficient === null || largest === 0 ? null : (coefficient / largest) * most;
     return {
       id,
       points: effect.kind === "points" ? effect.points : null,
-      with: conversion(share.with),
-      without: conversion(without),
+      with: conversion(mine),
+      without: conversion(others),
       lift: lift.ratio,
       liftInterval: lift.interval,
       coefficient,

@@ -47,7 +47,7 @@ export function ratio(one: Share, other: Share): { ratio: number | null; interva
   const [a, m] = [one.hits + extra, one.of + 2 * extra];
   const [b, n] = [other.hits + extra, other.of + 2 * extra];
   const log = Math.log(a / m / (b / n));
-  const half = Z * Math.sqrt(1 / a - 1 / m + 1 / b - 1 / n);
+  const half = Z * Math.sqrt(Math.max(0, 1 / a - 1 / m + 1 / b - 1 / n));
   return {
     ratio: other.hits > 0 ? one.hits / one.of / (other.hits / other.of) : null,
     interval: [Math.exp(log - half), Math.exp(log + half)],

@@ -12,7 +12,7 @@ export async function scoreRange(db: D1Database, siteId: string): Promise<{ low:
   return found && found.low !== null && found.high !== null ? { low: found.low, high: found.high } : null;
 }
 
-/** How many leads have a score from `low + bin · width` up to the next bin, for bins 0 to `bins - 1`; what lies outside counts at the ends. */
+/** How many leads have a score, rounded as it is shown, from `low + bin · width` up to the next bin, for bins 0 to `bins - 1`; what lies outside counts at the ends. */
 export async function scoreBins(
   db: D1Database,
   siteId: string,
@@ -20,7 +20,7 @@ export async function scoreBins(
 ): Promise<{ bin: number; leads: number; disqualified: number }[]> {
   const { results } = await db
     .prepare(
-      `SELECT min(max(CAST((score - ?2) / ?3 AS INTEGER), 0), ?4 - 1) bin,
+      `SELECT min(max(CAST((round(score) - ?2) / ?3 AS INTEGER), 0), ?4 - 1) bin,
               sum(NOT disqualified) leads, sum(disqualified) disqualified
        FROM leads WHERE site_id = ?1 AND last_seen > ${UNSEEN} GROUP BY bin`,
     )
