@@ -16,7 +16,7 @@ import { Failure } from "./failure";
 type Stated = { [Name in keyof SiteSettings]?: SiteSettings[Name] | undefined };
 
 /** What holds for a site where nothing else is stated. */
-const SETTINGS: Omit<SiteSettings, "name" | "origins"> = {
+export const SETTINGS: Omit<SiteSettings, "name" | "origins"> = {
   respectGpc: true,
   jwksUrl: null,
   jwksAudience: null,

@@ -99,6 +99,132 @@ async function edit(change: (text: string) => string): Promise<void> {
   await field.fill(change(await field.inputValue()));
 }
 
+describe("a person", () => {
+  const claim = (site: Site, visitor: string, email: string) =>
+    site.post([
+      pageView(visitor, "/careers"),
+      { type: "identify", messageId: unique("m"), anonymousId: visitor, traits: { email } },
+    ]);
+
+  test("what a browser claimed is split off; sales' notes act; a copy is to be had; and all of it goes", async () => {
+    const site = await api.createSite({
+      ...RULES,
+      rules: [...RULES.rules, { id: "customer", while: { status: "customer" }, points: 7 }],
+    });
+    const id = await hotLead(site);
+    const { email, score } = await site.lead(id);
+    await claim(site, "eve", email ?? "");
+    await signIn(of(site, `/leads/${id}`));
+    await page
+      .getByRole("button", { name: /Split off/ })
+      .last()
+      .click();
+    await page.getByText("that browser has a lead of its own again").waitFor();
+    expect((await site.lead(id)).score).toBe(score);
+    expect((await site.lead("visitor:eve")).id).not.toBe(id);
+    expect(await page.getByRole("button", { name: /Split off/ }).count(), "nothing is left to split").toBe(0);
+
+    await page.getByLabel("Status").selectOption("customer");
+    await page.getByLabel("Feedback").selectOption("qualified");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("the rules have acted on it").waitFor();
+    expect(await site.lead(id)).toMatchObject({ status: "customer", feedback: "qualified", score: score + 7 });
+    const noted = (await site.events(id)).length;
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("the rules have acted on it").waitFor();
+    expect((await site.events(id)).length, "what stands there already is not said again").toBe(noted);
+
+    const copied = page.waitForEvent("download");
+    await page.getByRole("link", { name: /Export/ }).click();
+    expect((await copied).suggestedFilename()).toBe(`${id}.json`);
+
+    await page.getByText("Erase them").click();
+    await page.getByRole("button", { name: "Erase", exact: true }).click();
+    expect(new URL(page.url()).pathname, "not before one means it").toBe(`/dashboard/leads/${id}`);
+    await page.getByLabel(/cannot be undone/).check();
+    await page.getByLabel(/Also turn/).check();
+    await page.getByRole("button", { name: "Erase", exact: true }).click();
+    await page.getByText("nothing of them is kept").waitFor();
+    expect(await site.leadStatus(id)).toBe(404);
+    await claim(site, "again", email ?? "");
+    expect(await site.leadStatus(`email:${email}`), "and the address is turned away").toBe(404);
+  });
+
+  test("whoever may only read sees no forms, and is refused without them", async () => {
+    const site = await api.createSite(RULES);
+    const id = await hotLead(site);
+    const { body } = await api.rest<{ key: string }>("/v1/keys", { body: { name: "Reader", scopes: ["read"] } });
+    await page.goto(of(site, `/leads/${id}`));
+    await page.getByLabel("Secret key").fill(body.key);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await headings("Ines Halvorsen").waitFor();
+    for (const name of ["Save", "Erase", "Split off"]) {
+      expect(await page.getByRole("button", { name }).count(), name).toBe(0);
+    }
+    const statuses = await page.evaluate(
+      async ([path, token]) =>
+        await Promise.all(
+          ["notes", "split", "erase"].map(async (action) => {
+            const form = new URLSearchParams({ formToken: token ?? "", status: "customer", feedback: "" });
+            return (await fetch(path?.replace("?", `/${action}?`) ?? "", { method: "POST", body: form })).status;
+          }),
+        ),
+      [of(site, `/leads/${id}`), await page.locator("[name=formToken]").first().inputValue()],
+    );
+    expect(statuses).toEqual([403, 403, 403]);
+    expect(await site.lead(id)).toMatchObject({ status: "open" });
+    complaints = complaints.filter((one) => !one.includes("403"));
+  });
+});
+
+describe("keys and secrets", () => {
+  test("a key is made, shown once, opens what it should, and is taken away", async () => {
+    const site = await api.createSite(RULES);
+    await signIn(of(site, "/setup"));
+    await page.getByRole("link", { name: "Keys" }).click();
+    await page.getByLabel("Name").fill("Newsletter");
+    await page.getByRole("button", { name: "Make it" }).click();
+    const key = (await page.locator("#secret").textContent())?.trim() ?? "";
+    expect((await site.api.json(`/v1/leads?site=${site.id}`, { key })).status).toBe(200);
+    expect((await site.api.json("/v1/keys", { key })).status).toBe(403);
+    await page.getByRole("link", { name: "I have it" }).click();
+    expect(await page.content()).not.toContain(key);
+    await page.getByRole("button", { name: "Delete the key Newsletter" }).click();
+    await page.getByText("The key is gone").waitFor();
+    expect((await site.api.json(`/v1/leads?site=${site.id}`, { key })).status).toBe(401);
+  });
+
+  test("a key without a scope is told what it wants", async () => {
+    await signIn("/dashboard/setup/keys");
+    await page.getByLabel("Name").fill("Nothing");
+    await page.getByLabel(/^read/).uncheck();
+    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByText("must be an array of one or more of read, write, admin").waitFor();
+    expect(await page.getByLabel("Name").inputValue()).toBe("Nothing");
+  });
+
+  test("the identity secret is made anew, and settings are kept or mended", async () => {
+    const site = await api.createSite(RULES);
+    await signIn(of(site, "/setup"));
+    await page.getByText("Make a new one").click();
+    await page.getByRole("button", { name: "Make a new secret" }).click();
+    const secret = (await page.locator("#secret").textContent())?.trim() ?? "";
+    expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    expect(secret).not.toBe(site.info.identitySecret);
+    await page.getByRole("link", { name: "I have it" }).click();
+    await page.getByLabel("Days that events are kept whole").fill("30 days");
+    await page.getByLabel("Most events a day").fill("");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Not saved").waitFor();
+    expect(await page.getByLabel("Days that events are kept whole").inputValue()).toBe("30 days");
+    await page.getByLabel("Days that events are kept whole").fill("30");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved", { exact: true }).waitFor();
+    const { body } = await api.rest<{ data: Message[] }>("/v1/sites");
+    expect(body.data.find(({ id }) => id === site.id)).toMatchObject({ retentionDays: 30, dailyEvents: null });
+  });
+});
+
 describe("the door", () => {
   test("opens with the key, and closes", async () => {
     const answer = await page.goto("/dashboard/rules");

@@ -155,5 +155,4 @@ export interface SiteSettings {
   name: string;
   writeKey: string;
   origins: string[];
-  respectGpc: boolean;
 }

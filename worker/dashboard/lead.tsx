@@ -3,7 +3,8 @@ import type { FC } from "hono/jsx";
 import { Curve } from "./curve";
 import type { Crossing, Explanation, Frame, Ladder, Lead, ScorePoint, Threshold, TimelineEvent } from "./data";
 import { date, exact, leadName, leadRole, number, plural, relative, Time } from "./format";
-import { Heading, Level, link, Page, Scroll, toneOf } from "./layout";
+import { Heading, Level, link, Notice, Page, Scroll, toneOf } from "./layout";
+import { Notes, Split, TheirData } from "./person";
 import { Timeline } from "./timeline";
 import { Idle, Waterfall } from "./waterfall";
 
@@ -20,6 +21,11 @@ export interface LeadProps {
   /** Cursor of the older events; `before`: whether these are not the latest. */
   older: string | null;
   before: boolean;
+  /** What sales may say. */
+  statuses: readonly string[];
+  feedbacks: readonly string[];
+  /** What has just been done. */
+  done: string | null;
 }
 
 export const LeadPage: FC<LeadProps> = (props) => {
@@ -32,6 +38,7 @@ export const LeadPage: FC<LeadProps> = (props) => {
       >
         <a href={link(frame, "")}>All leads</a>
       </Heading>
+      {props.done && <Notice tone="good" title={props.done} />}
       <div class="lead-grid">
         <div class="stack">
           <Now {...props} />
@@ -40,6 +47,8 @@ export const LeadPage: FC<LeadProps> = (props) => {
             <Waterfall explanation={props.explanation} now={frame.now} />
             <Idle explanation={props.explanation} now={frame.now} />
           </section>
+          {frame.mayWrite && <Notes {...props} />}
+          <TheirData frame={frame} lead={lead} />
         </div>
         <div class="stack">
           <section class="card" aria-labelledby="over-time">
@@ -52,7 +61,7 @@ export const LeadPage: FC<LeadProps> = (props) => {
             />
             <Crossings crossings={props.crossings} ladders={ladders} now={frame.now} />
           </section>
-          <Who lead={lead} now={frame.now} />
+          <Who frame={frame} lead={lead} />
         </div>
       </div>
       <section class="card" aria-labelledby="did" id="events">
@@ -178,7 +187,7 @@ function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-const Who: FC<{ lead: Lead; now: number }> = ({ lead, now }) => (
+const Who: FC<{ frame: Frame; lead: Lead }> = ({ frame, lead }) => (
   <section class="card" aria-labelledby="who">
     <h2 id="who">Who it is</h2>
     <dl class="facts">
@@ -238,9 +247,13 @@ const Who: FC<{ lead: Lead; now: number }> = ({ lead, now }) => (
               <li>
                 <code>{id}</code>
                 {verified && <span class="flag good">verified</span>}
-                <span class="under" title={date(Date.parse(lastSeen), now)}>
-                  {relative(Date.parse(lastSeen), now)}
+                <span class="under" title={date(Date.parse(lastSeen), frame.now)}>
+                  {relative(Date.parse(lastSeen), frame.now)}
                 </span>
+                {/* Of a lead that is one browser and nothing else there is nothing to split. */}
+                {frame.mayWrite && !verified && (lead.visitors.length > 1 || lead.verified) && (
+                  <Split frame={frame} lead={lead} visitor={id} />
+                )}
               </li>
             ))}
           </ul>

@@ -2,7 +2,7 @@
 import type { FC } from "hono/jsx";
 import type { Frame, Ladder, Lead } from "./data";
 import { leadName, leadRole, number, Time } from "./format";
-import { Copy, Heading, Level, link, Page, tag, toneOf } from "./layout";
+import { Copy, Heading, Level, link, Notice, Page, tag, toneOf } from "./layout";
 
 export interface LeadsQuery {
   sort: string;
@@ -21,6 +21,8 @@ export interface LeadsProps {
   ladders: Ladder[];
   leads: Lead[];
   nextCursor: string | null;
+  /** What has just been done. */
+  done: string | null;
   /** The tag to paste, where nothing has come in yet. */
   tag: { origin: string; writeKey: string };
 }
@@ -35,6 +37,7 @@ export const LeadsPage: FC<LeadsProps> = (props) => {
   return (
     <Page frame={frame} title="Leads" section="leads">
       <Heading title="Leads" lead={empty ? undefined : "Everybody who has been on the site, by what they did there."} />
+      {props.done && <Notice tone="good" title={props.done} />}
       {empty ? (
         <Empty frame={frame} {...props.tag} />
       ) : (

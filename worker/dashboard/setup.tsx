@@ -11,6 +11,11 @@ export interface SiteForm {
   /** One per line. */
   origins: string;
   respectGpc: boolean;
+  /** Numbers as they were typed; empty: without bound. */
+  dailyEvents: string;
+  retentionDays: string;
+  jwksUrl: string;
+  jwksAudience: string;
 }
 
 export interface SetupProps {
@@ -27,29 +32,34 @@ export interface SetupProps {
 
 export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form, problems, saved }) => (
   <Page frame={frame} title="Set-up" section="setup">
-    <Heading title={site.name} lead="What the site needs to have its visitors scored." />
+    <Heading title={site.name} lead="What the site needs to have its visitors scored.">
+      {frame.mayAdminister && <a href={link(frame, "/setup/keys")}>Keys</a>}
+    </Heading>
     {saved && <Notice tone="good" title="Saved" />}
     <div class="columns">
-      <section class="card" aria-labelledby="tag-title">
-        <h2 id="tag-title">The tag</h2>
-        <p class="muted">Paste it into every page of the site, before the closing head tag.</p>
-        <Copy id="tag" text={tag(origin, site.writeKey)} label="the tag" />
-        <Received frame={frame} lastSeen={lastSeen} />
-        <dl class="facts">
-          <div>
-            <dt>Write key</dt>
-            <dd>
-              <code>{site.writeKey}</code>
-            </dd>
-          </div>
-          <div>
-            <dt>Site id</dt>
-            <dd>
-              <code>{site.id}</code>
-            </dd>
-          </div>
-        </dl>
-      </section>
+      <div class="stack">
+        <section class="card" aria-labelledby="tag-title">
+          <h2 id="tag-title">The tag</h2>
+          <p class="muted">Paste it into every page of the site, before the closing head tag.</p>
+          <Copy id="tag" text={tag(origin, site.writeKey)} label="the tag" />
+          <Received frame={frame} lastSeen={lastSeen} />
+          <dl class="facts">
+            <div>
+              <dt>Write key</dt>
+              <dd>
+                <code>{site.writeKey}</code>
+              </dd>
+            </div>
+            <div>
+              <dt>Site id</dt>
+              <dd>
+                <code>{site.id}</code>
+              </dd>
+            </div>
+          </dl>
+        </section>
+        {frame.mayAdminister && <IdentitySecret frame={frame} />}
+      </div>
       <section class="card" aria-labelledby="site-title">
         <h2 id="site-title">The site</h2>
         {frame.mayAdminister ? (
@@ -71,6 +81,28 @@ export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form,
       </section>
     </div>
   </Page>
+);
+
+/** A new secret for identity tokens; the one there is can not be shown again. */
+const IdentitySecret: FC<{ frame: Frame }> = ({ frame }) => (
+  <section class="card" aria-labelledby="secret-title">
+    <h2 id="secret-title">The identity secret</h2>
+    <p class="muted">
+      Your server signs identity tokens with it, so that a browser can prove who it is. It was shown when it was made.
+    </p>
+    <details>
+      <summary>Make a new one</summary>
+      <form method="post" action={link(frame, "/setup/identity-secret")} class="fields">
+        <Token frame={frame} />
+        <label for="overlap">Tokens signed with the present one</label>
+        <select id="overlap" name="overlap">
+          <option value="24h">hold for 24 hours more</option>
+          <option value="">end at once, for it got out</option>
+        </select>
+        <button type="submit">Make a new secret</button>
+      </form>
+    </details>
+  </section>
 );
 
 /** Whether events arrive; looks again by itself until the first one has. */
@@ -110,6 +142,26 @@ const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problem
       <input type="checkbox" name="respectGpc" value="true" checked={form.respectGpc} />
       <span>Keep nothing of visitors whose browser asks so (Global Privacy Control)</span>
     </label>
+    <label for="retentionDays">Days that events are kept whole</label>
+    <input
+      id="retentionDays"
+      name="retentionDays"
+      inputmode="numeric"
+      value={form.retentionDays}
+      placeholder="for ever"
+    />
+    <label for="dailyEvents">Most events a day</label>
+    <input id="dailyEvents" name="dailyEvents" inputmode="numeric" value={form.dailyEvents} placeholder="any number" />
+    <label for="jwksUrl">Keys of your identity provider</label>
+    <input
+      id="jwksUrl"
+      name="jwksUrl"
+      type="url"
+      value={form.jwksUrl}
+      placeholder="https://…/jwks.json, if it signs identity tokens"
+    />
+    <label for="jwksAudience">Audience of its tokens</label>
+    <input id="jwksAudience" name="jwksAudience" value={form.jwksAudience} placeholder="any" />
   </>
 );
 

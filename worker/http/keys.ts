@@ -44,7 +44,7 @@ export function keyRoutes(api: Api): Hono {
 
 const position = z.object({ createdAt: z.int(), id: z.string() });
 const RIGHT_SCOPES = `must be an array of one or more of ${SCOPES.join(", ")}`;
-const newKey = z.strictObject({
+export const newKey = z.strictObject({
   name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
   scopes: z
     .array(z.enum(SCOPES, `must be one of ${SCOPES.join(", ")}`), RIGHT_SCOPES)

@@ -64,7 +64,7 @@ function wholeNumber(max: number, what: string) {
   return z.int(hint).min(1, hint).max(max, hint).nullable().optional();
 }
 
-const siteFields = {
+export const siteFields = {
   name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
   origins: z
     .array(origin, "must be an array of origins")
@@ -90,7 +90,7 @@ const newSite = z.strictObject({
 });
 /** As long as a token may live: none is cut off. */
 const OVERLAP_DEFAULT = "24h";
-const rotation = z.strictObject({
+export const rotation = z.strictObject({
   overlap: z
     .string()
     .nullable()

@@ -10,6 +10,7 @@ import { keyHolder } from "../caller";
 import type { Api } from "../context";
 import { problem } from "../errors";
 import { closeSession, openSession, readSession } from "../session";
+import { keyPages } from "./keys";
 import { leadPages } from "./leads";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
@@ -60,6 +61,7 @@ export function dashboardRoutes(api: Api): Hono {
   leadPages(app, api);
   rulesPages(app, api);
   setupPages(app, api);
+  keyPages(app, api);
   // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
   app.all("*", (c) => {
     if (c.req.method === "GET" && c.req.path.endsWith("/")) return c.redirect(c.req.path.replace(/\/+$/, ""), 301);

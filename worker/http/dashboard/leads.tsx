@@ -6,12 +6,15 @@ import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";
 import { readingAgain } from "../../db/refusal";
 import type { SiteRules } from "../../db/sites";
+import { eraseLead } from "../../erase";
 import { Failure } from "../../failure";
 import type { Current } from "../../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, type ShownLead, showExplanation, showLead } from "../../leads";
+import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
+import { splitLead } from "../../split";
 import type { Api } from "../context";
 import { checked, decodeCursor, encodeCursor, flag, number } from "../input";
-import { enter, filled, laddersOf, page } from "./visit";
+import { enter, filled, laddersOf, page, signedForm } from "./visit";
 
 /** Leads on a page of the list; events and crossings on the page of a lead. */
 const LEADS_LIMIT = 50;
@@ -23,7 +26,7 @@ export function leadPages(app: Hono, api: Api): void {
 
   app.get("/", async (c) => {
     const { frame, site } = await enter(api, c);
-    const query = filled(c);
+    const { done = "", ...query } = filled(c);
     const { cursor, temperature, stage, sort, ...filter } = checked(listQuery, query);
     const levels = levelsOf(site, { temperature, stage });
     const after = decodeCursor(cursor, z.object({ value: z.number(), id: z.string() }));
@@ -37,18 +40,74 @@ export function leadPages(app: Hono, api: Api): void {
         ladders={laddersOf(site)}
         leads={arranged(data, sort)}
         nextCursor={next && encodeCursor(next)}
+        done={DONE[done] ?? null}
         tag={{ origin: new URL(c.req.url).origin, writeKey: site.writeKey }}
       />,
     );
   });
 
   app.get("/leads/:id", (c) => readingAgain(() => leadPage(c, api)));
+
+  app.post("/leads/:id/notes", async (c) => {
+    const fields = await signedForm(api, c, "write");
+    const { site } = await enter(api, c);
+    const { status, feedback, requalify } = checked(notesForm, fields);
+    const found = await openLead(deps, site, idOf(c));
+    const { state, id } = found.lead;
+    // What stands there already is not said again: each saying is an event.
+    await patchLead(deps, found, {
+      ...(status !== state.status && { status }),
+      ...(feedback !== state.feedback && { feedback }),
+      ...(requalify === "true" && { disqualified: null }),
+    });
+    return back(c, id, "notes");
+  });
+
+  app.post("/leads/:id/split", async (c) => {
+    const { visitor = "" } = await signedForm(api, c, "write");
+    const { site } = await enter(api, c);
+    const { rest } = await splitLead(deps, site, idOf(c), visitor);
+    return back(c, rest.lead.id, "split");
+  });
+
+  app.post("/leads/:id/erase", async (c) => {
+    const { suppress } = await signedForm(api, c, "write");
+    const { site } = await enter(api, c);
+    await eraseLead(deps, site, idOf(c), suppress === "true");
+    return c.redirect(`/dashboard?${new URLSearchParams({ ...siteIn(c), done: "erased" })}`, 303);
+  });
+}
+
+const idOf = (c: Context) => c.req.param("id") ?? "";
+const notesForm = z.object({
+  status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`),
+  feedback: z
+    .enum(["", ...FEEDBACKS], `must be one of ${FEEDBACKS.join(", ")}, or empty`)
+    .transform((text) => text || null),
+  requalify: z.string().optional(),
+});
+
+/** What a page tells of what was done before it. */
+const DONE: Record<string, string> = {
+  notes: "Noted; the rules have acted on it",
+  split: "Split off: that browser has a lead of its own again",
+  erased: "Erased: nothing of them is kept",
+};
+
+const siteIn = (c: Context): { site?: string } => {
+  const site = c.req.query("site");
+  return site === undefined ? {} : { site };
+};
+
+/** To the lead's page, so that reloading it does nothing again. */
+function back(c: Context, id: string, done: string): Response {
+  return c.redirect(`/dashboard/leads/${encodeURIComponent(id)}?${new URLSearchParams({ ...siteIn(c), done })}`, 303);
 }
 
 async function leadPage(c: Context, api: Api) {
   const { deps } = api;
   const { frame, site } = await enter(api, c);
-  const found = await openLead(deps, site, c.req.param("id") ?? "");
+  const found = await openLead(deps, site, idOf(c));
   const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
   const shown = showLead(found.site, found.lead, at);
   const { events, older, before } = await someEvents(c, api, found);
@@ -70,6 +129,9 @@ async function leadPage(c: Context, api: Api) {
       events={events}
       older={older}
       before={before}
+      statuses={STATUSES}
+      feedbacks={FEEDBACKS}
+      done={DONE[c.req.query("done") ?? ""] ?? null}
     />,
   );
 }

@@ -1,13 +1,15 @@
 /** Pages about a site: its tag, whether it works, and its settings. */
 import type { Context, Hono } from "hono";
 import * as z from "zod";
+import { SecretPage } from "../../dashboard/keys";
 import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
-import type { SiteRules } from "../../db/sites";
+import type { SiteRules, SiteSettings } from "../../db/sites";
 import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
-import { changeSite, createSite } from "../../sites";
+import { changeSite, createSite, rotateIdentitySecret, SETTINGS } from "../../sites";
 import type { Api } from "../context";
 import { checked } from "../input";
+import { rotation, siteFields } from "../sites";
 import { arrive, enter, type Fields, page, signedForm } from "./visit";
 
 export function setupPages(app: Hono, api: Api): void {
@@ -15,7 +17,7 @@ export function setupPages(app: Hono, api: Api): void {
 
   app.get("/setup", async (c) => {
     const { frame, site } = await enter(api, c);
-    const form = { name: site.name, origins: site.origins.join("\n"), respectGpc: site.respectGpc };
+    const form = settingsForm(site);
     const saved = c.req.query("saved") !== undefined;
     const lastSeen = await latestEvent(api, site);
     const shown = { frame, site, origin: originOf(c), lastSeen, form, problems: [], saved };
@@ -40,6 +42,16 @@ export function setupPages(app: Hono, api: Api): void {
     return c.redirect(`/dashboard/setup?${new URLSearchParams({ site: site.id, saved: "true" })}`, 303);
   });
 
+  app.post("/setup/identity-secret", async (c) => {
+    const { overlap } = await signedForm(api, c, "admin");
+    const { frame, site } = await enter(api, c);
+    const { overlap: overlapMs } = checked(rotation, { overlap: overlap || null });
+    const { identitySecret } = await rotateIdentitySecret(deps, site, overlapMs);
+    const lead = "It is shown only now. Sign tokens with it from half a minute on.";
+    const shown = { frame, title: "The new identity secret", lead, secret: identitySecret, back: "/setup" };
+    return await page(c, <SecretPage {...shown} />, 201);
+  });
+
   app.get("/sites/new", async (c) => {
     const { frame } = await arrive(api, c);
     return await page(c, <NewSitePage frame={frame} form={EMPTY} problems={[]} />);
@@ -60,7 +72,21 @@ export function setupPages(app: Hono, api: Api): void {
   });
 }
 
-const EMPTY: SiteForm = { name: "", origins: "", respectGpc: true };
+const EMPTY = settingsForm({ name: "", origins: [], ...SETTINGS });
+
+/** Settings as a form shows them. */
+function settingsForm(settings: SiteSettings): SiteForm {
+  const { name, origins, respectGpc, dailyEvents, retentionDays, jwksUrl, jwksAudience } = settings;
+  return {
+    name,
+    origins: origins.join("\n"),
+    respectGpc,
+    dailyEvents: String(dailyEvents ?? ""),
+    retentionDays: String(retentionDays ?? ""),
+    jwksUrl: jwksUrl ?? "",
+    jwksAudience: jwksAudience ?? "",
+  };
+}
 
 function originOf(c: Context): string {
   return new URL(c.req.url).origin;
@@ -87,21 +113,29 @@ const origin = z
     error: (issue) => `"${issue.input}" is not an address such as https://www.example.com`,
   })
   .transform((text) => new URL(text).origin);
-const siteFields = z.object({
-  name: z.string().trim().min(1, "must not be empty").max(200, "must be at most 200 characters"),
+const tick = z
+  .string()
+  .optional()
+  .transform((value) => value === "true");
+/** A field that may be left empty. */
+const orNull = (text: z.ZodString) => text.transform((value) => value.trim() || null);
+const count = orNull(z.string()).transform((text) => (text === null ? null : Number(text)));
+const siteForm = z.object({
+  name: z.string().trim().pipe(siteFields.name),
   origins: z
     .string()
     .transform((text) => text.split(/[\s,]+/).filter(Boolean))
     .pipe(z.array(origin).max(100, "must be at most 100")),
-  respectGpc: z
-    .string()
-    .optional()
-    .transform((value) => value === "true"),
+  respectGpc: tick,
+  dailyEvents: count.pipe(siteFields.dailyEvents.unwrap()),
+  retentionDays: count.pipe(siteFields.retentionDays.unwrap()),
+  jwksUrl: orNull(z.string()).pipe(siteFields.jwksUrl.unwrap()),
+  jwksAudience: orNull(z.string()).pipe(siteFields.jwksAudience.unwrap()),
 });
 
-function siteOf(fields: Fields): { site: z.output<typeof siteFields> } | { problems: NonNullable<Failure["errors"]> } {
+function siteOf(fields: Fields): { site: z.output<typeof siteForm> } | { problems: NonNullable<Failure["errors"]> } {
   try {
-    return { site: checked(siteFields, fields) };
+    return { site: checked(siteForm, fields) };
   } catch (error) {
     if (error instanceof Failure && error.errors) return { problems: error.errors };
     throw error;
@@ -109,6 +143,6 @@ function siteOf(fields: Fields): { site: z.output<typeof siteFields> } | { probl
 }
 
 /** What was typed, to be mended. */
-function formOf({ name = "", origins = "", respectGpc }: Fields): SiteForm {
-  return { name, origins, respectGpc: respectGpc === "true" };
+function formOf(fields: Fields): SiteForm {
+  return { ...EMPTY, ...fields, respectGpc: fields.respectGpc === "true" };
 }
