@@ -120,7 +120,7 @@ export async function temperaturesReport(
         }
       }
     }
-    return leads.map(() => 1);
+    return leads.map(({ id }) => id);
   });
   return {
     from: dayText(days[0] ?? from),
@@ -180,14 +180,12 @@ export async function rulesReport(deps: Deps, site: SiteRules, most = LEADS_MAX)
     // Those that were not read are taken to be as those that were.
     ...weighted(open, total - withOutcome),
   ];
-  const share = { hits: 0, of: 0 };
   const outcomes = { won: 0, lost: 0, converted: 0, none: 0 };
-  for (const { outcome, weight } of all) {
+  for (const { outcome, weight, fired } of all) {
     outcomes[outcome ?? "none"] += weight;
-    share.of += weight;
+    for (const index of fired) active.add(index);
   }
-  share.hits = outcomes.won + outcomes.converted;
-  for (const { fired } of all) for (const index of fired) active.add(index);
+  const { won, lost, converted, none } = outcomes;
   const auc = discrimination(all);
   return {
     rulesVersion: site.rulesVersion,
@@ -195,7 +193,7 @@ export async function rulesReport(deps: Deps, site: SiteRules, most = LEADS_MAX)
     read: all.length,
     sampled: all.length < total,
     outcomes: Object.fromEntries(Object.entries(outcomes).map(([name, count]) => [name, Math.round(count)])),
-    conversion: conversion(share),
+    conversion: conversion({ hits: won + converted, of: won + lost + converted + none }),
     auc,
     levels: levelEvidence(rules, all),
     neverFired: rules.rules.filter(({ index }) => !active.has(index)).map(({ id }) => id),
@@ -244,7 +242,7 @@ export async function personalisationReport(deps: Deps, site: SiteRules, most = 
   const read = await eachLead(deps, site, leadsAfter, most, async (leads) => {
     const logs = await readLogs(deps.db, leads);
     for (const log of logs) clicks.add(log);
-    return leads.map(() => 1);
+    return leads.map(({ id }) => id);
   });
   const sums = clicks.sums();
   return {
