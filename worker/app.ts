@@ -15,6 +15,7 @@ import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
 import { openapiRoutes } from "./http/openapi";
 import { publicRoutes } from "./http/public";
+import { reportRoutes } from "./http/reports";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
 import { tagRoutes } from "./http/tag";
@@ -37,6 +38,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", keyRoutes(api));
   app.route("/v1", linkRoutes(api));
   app.route("/v1", webhookRoutes(api));
+  app.route("/v1", reportRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", openapiRoutes(api));

@@ -49,12 +49,13 @@ function showDelivery({ id, type, status, createdAt, body }: Delivery) {
 
 /** What is kept between events, to know the score from: of no use elsewhere, but theirs. */
 function keptOf({ rules }: SiteRules, lead: Lead) {
-  const { told, dueAt, refreshAt, score, scores, version } = lead;
+  const { told, dueAt, refreshAt, outcomeAt, score, scores, version } = lead;
   return {
     version,
     told: { ...told, at: isoOrNull(told.at) },
     dueAt: isoOrNull(dueAt),
     refreshAt: isoOrNull(refreshAt),
+    outcomeAt: isoOrNull(outcomeAt),
     score,
     scores,
     state: showState(lead.state, {

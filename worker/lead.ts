@@ -4,6 +4,7 @@ import { announcementsOf } from "./core/announce";
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
+import { outcomeWith } from "./core/outcome";
 import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { emptyState, type State } from "./core/state";
@@ -39,6 +40,7 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     scores: {},
     keys: [],
     oldestAt: null,
+    outcomeAt: null,
   };
   return { site, lead, crossings: [], wasDisqualified: false };
 }
@@ -92,6 +94,7 @@ export function retell({ site, lead, crossings }: Current, log: Entry[], now: nu
   crossings.push(...pendingCrossings(site.rules, lead, now));
   lead.state = replay(site.rules, log);
   lead.oldestAt = log.reduce<number | null>(oldestWith, null);
+  lead.outcomeAt = log.reduce<number | null>(outcomeWith, null);
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
   const at = Math.max(now, lead.state.clock ?? now, lead.told.at ?? now);
   teller.tell(levelsNow(site.rules, lead.state, at), at, cause);

@@ -20,6 +20,7 @@ import {
   visitorKey,
 } from "./core/identity";
 import type { Received } from "./core/message";
+import { outcomeWith } from "./core/outcome";
 import { play } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
@@ -296,6 +297,7 @@ class Resolution implements Resolved {
     lead.told = played.told;
     lead.tail.push(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);
+    lead.outcomeAt = outcomeWith(lead.outcomeAt, entry);
     log?.push(entry);
     crossings.push(...played.crossings);
     fresh.push(event.messageId);

@@ -118,6 +118,11 @@ const CALLS: Record<string, { params?: Record<string, string>; body?: unknown; k
   makeLinks: {},
   createKey: { keep: ({ id }: { id: string }) => ({ key: id }) },
   listKeys: {},
+  recordOutcome: { body: { lead: "visitor:ann", outcome: "won", value: 5 } },
+  reportDistribution: {},
+  reportTemperatures: { params: { ladder: "temperature" } },
+  reportRules: {},
+  reportPersonalisation: {},
   // A port where nobody answers.
   createWebhook: {
     body: { url: "http://127.0.0.1:9/hook", events: ["lead.merged"] },

@@ -2,6 +2,7 @@
 import type { JsonObject, LoggedEvent } from "./event";
 import { triggerKey } from "./fields";
 import { claimDigest, claimsOf, statedEmail, userKey } from "./identity";
+import { OUTCOME_KEY } from "./outcome";
 import { dig, put } from "./read";
 import { STATUS_DEFAULT, type State, VISITORS_MAX } from "./state";
 
@@ -56,7 +57,7 @@ const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
 const REQUALIFIED = triggerKey("Lead Requalified");
 
 /** What sales say of a lead is theirs to say: from a browser it is a word without effect. */
-export const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED];
+export const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED, OUTCOME_KEY];
 
 /** Takes up what an event says of the person: traits, userId, country, and what sales say. */
 export function notePerson(state: State, event: LoggedEvent, key: string): void {

@@ -40,6 +40,8 @@ export interface Lead {
   keys: string[];
   /** Time of its oldest event that can still be pruned, ms; `null`: it has none, 0: nobody has looked yet. */
   oldestAt: number | null;
+  /** When its earliest outcome happened, ms; `null`: it has none. */
+  outcomeAt: number | null;
 }
 
 /** A lead as it is stored; JSON still as text, so that holding many costs little and none is shared by mistake. */
@@ -60,13 +62,14 @@ export interface LeadRow {
   oldest_at: number | null;
   known: number;
   disqualified: number;
+  outcome_at: number | null;
 }
 
 /** `last_seen` of a lead without a clock: only machines were there, and it is on no list. */
 export const UNSEEN = -1;
 
-const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified";
+export const LEAD_COLUMNS =
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified, l.outcome_at";
 
 export function readLead(row: LeadRow): Lead {
   return {
@@ -78,6 +81,7 @@ export function readLead(row: LeadRow): Lead {
     told: JSON.parse(row.told),
     keys: JSON.parse(row.keys),
     oldestAt: row.oldest_at,
+    outcomeAt: row.outcome_at,
     tail: JSON.parse(row.tail),
     logged: row.logged,
     dueAt: row.due_at,

@@ -136,5 +136,6 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     oldest_at: lead.oldestAt,
     known: lead.known ? 1 : 0,
     disqualified: lead.disqualified ? 1 : 0,
+    outcome_at: lead.outcomeAt,
   };
 }

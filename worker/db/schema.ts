@@ -65,6 +65,7 @@ export const leads = sqliteTable(
     disqualified: integer("disqualified", { mode: "boolean" }).notNull(),
     lastSeen: integer("last_seen").notNull(),
     oldestAt: integer("oldest_at"),
+    outcomeAt: integer("outcome_at"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );

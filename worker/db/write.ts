@@ -161,6 +161,7 @@ function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRow {
     oldest_at: after.oldestAt,
     known: known ? 1 : 0,
     disqualified: disqualified ? 1 : 0,
+    outcome_at: after.outcomeAt,
   };
 }
 
@@ -314,13 +315,14 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
     ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
     ...(before?.refresh_at === row.refresh_at ? [] : [", refresh_at = excluded.refresh_at"]),
     ...(before?.score === row.score ? [] : [", score = excluded.score"]),
+    ...(before?.outcome_at === row.outcome_at ? [] : [", outcome_at = excluded.outcome_at"]),
   ];
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
@@ -345,5 +347,6 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
       row.scores,
       row.refresh_at,
       row.oldest_at,
+      row.outcome_at,
     );
 }

@@ -277,3 +277,10 @@ export const delivery = z
     sent: json,
   })
   .meta({ id: "Delivery" });
+
+export const outcome = z
+  .strictObject({ lead: z.string(), outcome: z.string(), value: z.number().nullable(), at: time })
+  .meta({ id: "Outcome" });
+
+/** What stands in each report, and how it is worked out, is told in docs/reports.md. */
+export const report = json.describe("Figures by name; docs/reports.md tells what each means.");

@@ -64,6 +64,7 @@ const TAGS: Record<string, string> = {
   Sites: "Made and changed by administrators.",
   Keys: "Secret keys for programs and people.",
   "E-mail links": "Signed links and open pixels.",
+  "Outcomes and reports": "What became of leads, and whether the score foretold it.",
   Webhooks: "Calls of ours when somebody crosses a line, and what became of them.",
 };
 

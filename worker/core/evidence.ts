@@ -1,0 +1,146 @@
+/** What the data say of the rules: how leads they fired for ended, what points would fit, what the score foretells. */
+import { judge } from "./condition";
+import { type Levels, levelsNow } from "./levels";
+import { isConversion, type Outcome } from "./outcome";
+import type { RuleSet } from "./rules";
+import type { State } from "./state";
+import { areaUnderCurve, type Interval, rate, ratio, ridgeLogistic, type Share, wilson } from "./stats";
+import { sum, View } from "./view";
+
+/** A lead at the moment before its outcome, or now where it has none. */
+export interface Observation {
+  outcome: Outcome | null;
+  /** For how many leads it stands. */
+  weight: number;
+  score: number;
+  /** Position on every ladder. */
+  levels: Levels;
+  /** Positions of the rules that had fired or, of `while` rules, that held. */
+  fired: readonly number[];
+}
+
+/** What a state looks like at an instant not before its clock. */
+export function observed(rules: RuleSet, state: State, at: number): Pick<Observation, "score" | "levels" | "fired"> {
+  const view = new View(rules, state, at);
+  const on = rules.on.filter(({ index }) => (state.rules[index]?.fired ?? 0) > 0);
+  const held = rules.while.filter((rule) => judge(rule.while, view.read) === true);
+  const fired = [...on, ...held].map(({ index }) => index);
+  return { score: sum(view.scores().low), levels: levelsNow(rules, state, at), fired };
+}
+
+/** Strength of the penalty that keeps the fit from making much of little: coefficients as of a normal prior with variance 1. */
+export const PENALTY = 1;
+/** Decimals of suggested points; more would pretend to know. */
+const POINTS_DECIMALS = 2;
+
+/** How many of some leads converted; to whole leads, where each that was read stands for several. */
+export interface Conversion {
+  leads: number;
+  converted: number;
+  rate: number | null;
+  /** Wilson, 95 %. */
+  interval: Interval | null;
+}
+
+export function conversion(share: Share): Conversion {
+  return { leads: Math.round(share.of), converted: Math.round(share.hits), rate: rate(share), interval: wilson(share) };
+}
+
+/** What a rule was worth. */
+export interface RuleEvidence {
+  id: string;
+  /** What it gives; `null`: it resets or disqualifies. */
+  points: number | null;
+  with: Conversion;
+  without: Conversion;
+  /** The one rate by the other. */
+  lift: number | null;
+  /** Katz, 95 %. */
+  liftInterval: Interval | null;
+  /** Of the logistic fit; `null`: it is not part of it. */
+  coefficient: number | null;
+  suggestedPoints: number | null;
+}
+
+const hits = ({ outcome }: Observation) => isConversion(outcome);
+
+function shareOf(all: readonly Observation[]): Share {
+  let [of, converted] = [0, 0];
+  for (const one of all) {
+    of += one.weight;
+    if (hits(one)) converted += one.weight;
+  }
+  return { hits: converted, of };
+}
+
+/** Every rule of the set, in document order. */
+export function ruleEvidence(rules: RuleSet, all: readonly Observation[]): RuleEvidence[] {
+  const coefficients = fitted(rules, all);
+  const largest = Math.max(0, ...[...coefficients.values()].map(Math.abs));
+  const most = Math.max(
+    0,
+    ...rules.rules.map(({ effect }) => (effect.kind === "points" ? Math.abs(effect.points) : 0)),
+  );
+  return rules.rules.map(({ id, index, effect }) => {
+    const firedFor = ({ fired }: Observation) => fired.includes(index);
+    // Not what is left of all: a difference of weights that should be 0 may be a hair off.
+    const [mine, others] = [shareOf(all.filter(firedFor)), shareOf(all.filter((one) => !firedFor(one)))];
+    const lift = ratio(mine, others);
+    const coefficient = coefficients.get(index) ?? null;
+    const suggested = coefficient === null || largest === 0 ? null : (coefficient / largest) * most;
+    return {
+      id,
+      points: effect.kind === "points" ? effect.points : null,
+      with: conversion(mine),
+      without: conversion(others),
+      lift: lift.ratio,
+      liftInterval: lift.interval,
+      coefficient,
+      // Never -0.
+      suggestedPoints: suggested === null ? null : Number(suggested.toFixed(POINTS_DECIMALS)) + 0,
+    };
+  });
+}
+
+/** Coefficients by the positions of rules: of those that give points and fired for some leads and not for others. */
+function fitted(rules: RuleSet, all: readonly Observation[]): Map<number, number> {
+  const converted = all.filter(hits).length;
+  if (converted === 0 || converted === all.length) return new Map();
+  const columns = rules.rules.flatMap(({ index, effect }) => {
+    const count = all.filter(({ fired }) => fired.includes(index)).length;
+    return effect.kind === "points" && count > 0 && count < all.length ? [index] : [];
+  });
+  const rows = all.map((one) => ({
+    ones: one.fired.flatMap((index) => (columns.includes(index) ? [columns.indexOf(index)] : [])),
+    hit: hits(one),
+    weight: one.weight,
+  }));
+  const { coefficients } = ridgeLogistic(rows, columns.length, PENALTY);
+  return new Map(columns.map((index, i) => [index, coefficients[i] ?? 0]));
+}
+
+/** How well the score tells those who convert from the others, and with how many that is known. */
+export function discrimination(all: readonly Observation[]) {
+  const found = areaUnderCurve(all.map((one) => ({ score: one.score, hit: hits(one), weight: one.weight })));
+  const converted = all.filter(hits).length;
+  return {
+    value: found?.area ?? null,
+    interval: found?.interval ?? null,
+    converted,
+    others: all.length - converted,
+  };
+}
+
+/** Conversion by level, ladder by ladder, lowest first. */
+export function levelEvidence(
+  rules: RuleSet,
+  all: readonly Observation[],
+): ({ ladder: string; level: string } & Conversion)[] {
+  return rules.ladders.flatMap((ladder, i) =>
+    ladder.levels.map(({ name: level }, position) => ({
+      ladder: ladder.name,
+      level,
+      ...conversion(shareOf(all.filter(({ levels }) => levels[i] === position))),
+    })),
+  );
+}

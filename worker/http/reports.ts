@@ -1,0 +1,106 @@
+/** Outcomes and reports: what became of leads, and whether the score foretold it. */
+import { Hono } from "hono";
+import * as z from "zod";
+import { DAY_MS } from "../core/duration";
+import { OUTCOMES } from "../core/outcome";
+import type { Ladder } from "../core/rules";
+import { readingAgain } from "../db/refusal";
+import { Failure } from "../failure";
+import { openLead } from "../leads";
+import { recordOutcome } from "../outcomes";
+import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../reports";
+import * as answers from "./answers";
+import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { instant } from "./input";
+import { Calls } from "./route";
+
+/** Most days of one report: a year, and the same day of the year before. */
+const DAYS_MAX = 366;
+const DAYS_DEFAULT = 30;
+/** How far in the future the time of an outcome may be: it was now when the caller wrote it. */
+const AT_TOLERANCE_MS = 60_000;
+
+export function reportRoutes(api: Api): Hono {
+  const { deps } = api;
+  const app = new Hono();
+  const calls = new Calls(app, api, "Outcomes and reports", (c, scope) => siteOf(api, c, scope));
+  const report = { scope: "read", query: siteQuery, answer: answers.report } as const;
+
+  calls.post(
+    "/outcomes",
+    {
+      name: "recordOutcome",
+      summary: "What became of a lead: won, lost or converted",
+      scope: "write",
+      query: siteQuery,
+      body: outcomeBody,
+      status: 201,
+      answer: answers.outcome,
+      example: { lead: "email:ann@acme.example", outcome: "won", value: 1200 },
+    },
+    async ({ site, body: { lead, ...ended } }) => {
+      if (ended.at !== undefined && ended.at > deps.clock() + AT_TOLERANCE_MS) {
+        throw new Failure("invalid_request", "at must not be in the future: an outcome is what has happened.");
+      }
+      const found = await readingAgain(() => openLead(deps, site, lead));
+      return await recordOutcome(deps, found, ended);
+    },
+  );
+
+  calls.get(
+    "/reports/distribution",
+    { ...report, name: "reportDistribution", summary: "Leads by score" },
+    async ({ site }) => await distributionReport(deps, site),
+  );
+
+  calls.get(
+    "/reports/temperatures",
+    { ...report, name: "reportTemperatures", summary: "Leads by level, day by day", query: temperaturesQuery },
+    async ({ site, query: { ladder, from, to } }) => {
+      const ladders = laddersOf(site.rules.ladders, ladder);
+      return await temperaturesReport(deps, site, ladders, checkedSpan(deps.clock(), from, to));
+    },
+  );
+
+  calls.get(
+    "/reports/rules",
+    { ...report, name: "reportRules", summary: "Whether score and rules foretold the outcomes" },
+    async ({ site }) => await rulesReport(deps, site),
+  );
+
+  calls.get(
+    "/reports/personalisation",
+    { ...report, name: "reportPersonalisation", summary: "Clicks and conversion by call to action and variant" },
+    async ({ site }) => await personalisationReport(deps, site),
+  );
+  return app;
+}
+
+const temperaturesQuery = z.strictObject({
+  ...SITE,
+  ladder: z.string().optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+});
+const outcomeBody = z.strictObject({
+  lead: z.string("must be the id of a lead").min(1, "must not be empty"),
+  outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`),
+  value: z.number("must be a number").min(0, "must be at least 0").optional(),
+  at: instant.optional(),
+});
+
+function laddersOf(ladders: readonly Ladder[], wanted: string | undefined): readonly Ladder[] {
+  const found = ladders.filter(({ name }) => wanted === undefined || name === wanted);
+  if (found.length > 0) return found;
+  throw new Failure("invalid_request", `ladder must be one of ${ladders.map(({ name }) => name).join(", ")}.`);
+}
+
+/** The days asked for: up to today, as many as one report may have. */
+function checkedSpan(now: number, from?: number, to = now): { from: number; to: number } {
+  const day = (ms: number) => Math.floor(ms / DAY_MS);
+  const first = from ?? to - (DAYS_DEFAULT - 1) * DAY_MS;
+  if (day(to) > day(now)) throw new Failure("invalid_request", "to must not be after today (UTC).");
+  if (day(first) > day(to)) throw new Failure("invalid_request", "from must not be after to.");
+  if (day(to) - day(first) < DAYS_MAX) return { from: first, to };
+  throw new Failure("invalid_request", `from and to must be at most ${DAYS_MAX} days apart.`);
+}
