@@ -72,6 +72,20 @@ describe("who claimed to be somebody and then proves to be another", () => {
     },
   );
 
+  test("what sales noted of a browser comes along when it proves who it is, and not what was proved of somebody else", async () => {
+    const [v, u] = [unique("v"), unique("u")];
+    await site.post([page(v), identify(v, { traits: { email: `${v}@one.example` } })]);
+    await site.rest(`/v1/leads/visitor:${v}`, { method: "PATCH", body: { status: "opportunity" } });
+    await site.post([await proof(v, { sub: u })]);
+    expect(await lead(`user:${u}`)).toMatchObject({ status: "opportunity", pageviews: 1 });
+    expect((await lead(`email:${v}@one.example`)).id).toBe((await lead(`user:${u}`)).id);
+    const [w, known] = [unique("w"), unique("known")];
+    await site.import([{ type: "track", userId: known, event: "Form Submitted", properties: { form: "demo" } }]);
+    await site.post([page(w), identify(w, { userId: known })]);
+    await site.post([await proof(w, { sub: unique("self") })]);
+    expect([await score(w), (await lead(`user:${known}`)).visitors]).toEqual([1, []]);
+  });
+
   test("an alias of somebody's browser does not show what that did", async () => {
     const [q1, q2, u] = [unique("q"), unique("q"), unique("u")];
     await site.post([demo(q1)]);

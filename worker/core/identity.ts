@@ -140,7 +140,8 @@ export type Join = "merge" | "move" | "take" | "stay" | "full";
 export function leavesBefore(event: LoggedEvent, { id, keys, state }: { id: string; keys: string[]; state: State }) {
   const visitor = visitorOf(event, state);
   if (!event.verified || !visitor || visitor.trust === "verified") return false;
-  if (state.visitors.length === 1 && !state.ownVerified && !state.ownClaims) return false;
+  // The lead is its own, with what marketers noted of it: nobody else was proved to be it.
+  if (state.visitors.length === 1 && !state.ownClaims && !state.verified) return false;
   const proved = statedKeys(event).filter((key) => proves(event, key));
   const isTheirs = (key: string) => keys.includes(key) && (isProven(key, state) || !state.verified);
   return proved.length > 0 && !proved.some((key) => key === LEAD_KEY + id || isTheirs(key));
