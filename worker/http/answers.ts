@@ -135,6 +135,7 @@ export const exported = z
     explanation,
     events: z.array(z.looseObject(eventFields)),
     crossings: z.array(crossing),
+    deliveries: z.array(json),
     kept: json.describe("What is kept between events, to know the score from."),
   })
   .meta({ id: "Export" });
