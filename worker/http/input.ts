@@ -72,3 +72,15 @@ export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>
     throw new Failure("invalid_request", "cursor must be a nextCursor of the same list.");
   }
 }
+
+/** A page out of rows of which one more was read than is shown: that one tells whether there is a next page. */
+export function pageOf<Row, Shown>(
+  rows: readonly Row[],
+  most: number,
+  show: (row: Row) => Shown,
+  positionOf: (row: Row) => object,
+): { data: Shown[]; nextCursor: string | null } {
+  const shown = rows.slice(0, most);
+  const last = rows.length > most ? shown.at(-1) : undefined;
+  return { data: shown.map(show), nextCursor: last ? encodeCursor(positionOf(last)) : null };
+}

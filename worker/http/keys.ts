@@ -7,7 +7,7 @@ import { createKey, removeKey } from "../keys";
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery } from "./context";
-import { cursor, decodeCursor, encodeCursor, limit } from "./input";
+import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
 export function keyRoutes(api: Api): Hono {
@@ -44,12 +44,8 @@ export function keyRoutes(api: Api): Hono {
       answer: answers.list(answers.key),
     },
     async ({ query }) => {
-      // One more than is shown tells whether there is a next page.
       const rows = await listKeys(deps.db, decodeCursor(query.cursor, position), query.limit + 1);
-      const shown = rows.slice(0, query.limit);
-      const last = rows.length > shown.length ? shown.at(-1) : undefined;
-      const nextCursor = last ? encodeCursor({ createdAt: last.createdAt, id: last.id }) : null;
-      return { data: shown.map(showKey), nextCursor };
+      return pageOf(rows, query.limit, showKey, ({ createdAt, id }) => ({ createdAt, id }));
     },
   );
 

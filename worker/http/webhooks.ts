@@ -7,7 +7,7 @@ import { listWebhooks, type Webhook } from "../db/webhooks";
 import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
-import { cursor, decodeCursor, encodeCursor, limit } from "./input";
+import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
 export function webhookRoutes(api: Api): Hono {
@@ -45,12 +45,8 @@ export function webhookRoutes(api: Api): Hono {
       answer: answers.list(answers.webhook),
     },
     async ({ site, query }) => {
-      // One more than is shown tells whether there is a next page.
       const rows = await listWebhooks(deps.db, site.id, decodeCursor(query.cursor, position), query.limit + 1);
-      const shown = rows.slice(0, query.limit);
-      const last = rows.length > shown.length ? shown.at(-1) : undefined;
-      const nextCursor = last ? encodeCursor({ createdAt: last.createdAt, id: last.id }) : null;
-      return { data: shown.map(showWebhook), nextCursor };
+      return pageOf(rows, query.limit, showWebhook, ({ createdAt, id }) => ({ createdAt, id }));
     },
   );
 
@@ -80,9 +76,7 @@ export function webhookRoutes(api: Api): Hono {
       const { id } = await openWebhook(deps, site, idOf(c));
       const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
       const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
-      const shown = rows.slice(0, query.limit);
-      const last = rows.length > shown.length ? shown.at(-1) : undefined;
-      return { data: shown.map(showDelivery), nextCursor: last ? encodeCursor({ id: last.id }) : null };
+      return pageOf(rows, query.limit, showDelivery, (row) => ({ id: row.id }));
     },
   );
 
