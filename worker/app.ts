@@ -7,6 +7,7 @@ import type { Env } from "./env";
 import { Failure } from "./failure";
 import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
+import { deadLetterRoutes } from "./http/dead";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
@@ -39,6 +40,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", linkRoutes(api));
   app.route("/v1", webhookRoutes(api));
   app.route("/v1", reportRoutes(api));
+  app.route("/v1", deadLetterRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", openapiRoutes(api));

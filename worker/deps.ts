@@ -1,4 +1,5 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
+import { Backlog } from "./backlog";
 import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
 import { SiteStore } from "./db/sites";
@@ -27,6 +28,8 @@ export interface Deps {
   keySetAt: (url: string) => KeySet;
   limits: Limits;
   budget: Budget;
+  /** Where events wait while the database cannot take them. */
+  backlog: Backlog;
   /** Whether webhooks are to be told something. */
   outbox: Outbox;
   /** How webhooks are called. */
@@ -40,7 +43,7 @@ export interface Deps {
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What may be set and has a default. */
-export type Settings = LimitSettings & Pick<Partial<Env>, "KELVIN_LOCAL">;
+export type Settings = LimitSettings & Pick<Partial<Env>, "KELVIN_LOCAL" | "BEACONS">;
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
 export function createDeps(
@@ -66,6 +69,7 @@ export function createDeps(
     keySetAt,
     limits: new Limits(clock, settings),
     budget: new Budget(clock),
+    backlog: new Backlog(clock, settings.BEACONS),
     outbox: new Outbox(),
     fetch: call,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -19,4 +19,6 @@ export interface Env {
   /** Cloudflare's counters of the same, which see all isolates of a place. */
   RATE_ADDRESS?: RateLimit;
   RATE_VISITOR?: RateLimit;
+  /** Where beacons wait while the database cannot take them; without it clients are told to come again. */
+  BEACONS?: Queue;
 }

@@ -1,8 +1,12 @@
 /** Entry points of the Worker. */
 import { createApp } from "./app";
+import type { Letter } from "./backlog";
+import { buryAll } from "./dead";
 import { deliver, forgetDeliveries, IN_RUN, NO_WAIT } from "./deliver";
 import { createDeps, type Deps } from "./deps";
+import { drain } from "./drain";
 import type { Env } from "./env";
+import { forgetErasures } from "./erase";
 import { logError } from "./http/log";
 import { overwriteDeleted } from "./overwrite";
 import { prune } from "./prune";
@@ -31,6 +35,12 @@ export default {
   fetch(request, env, context) {
     return kelvin(env).app.fetch(request, env, context);
   },
+  async queue(batch, env) {
+    const { deps } = kelvin(env);
+    // The queue of the dead has the name of the other in its own: wrangler.toml.
+    if (batch.queue.endsWith("-dead")) await buryAll(deps, batch.messages);
+    else await drain(deps, batch.messages);
+  },
   async scheduled({ cron }, env) {
     const { deps } = kelvin(env);
     // One that fails keeps none of the others from running; what it left waits for the next minute.
@@ -41,6 +51,7 @@ export default {
       // What those two cross is told in the same run. One called by hand, which has no cron, keeps nobody waiting.
       Promise.allSettled([swept, refolded]).then(() => deliver(deps, cron ? IN_RUN : NO_WAIT)),
       forgetDeliveries(deps),
+      forgetErasures(deps),
       // One after the other: both write scores of leads that nobody else writes.
       refresh(deps).finally(() => prune(deps)),
     ]);
@@ -48,4 +59,4 @@ export default {
     for (const { reason } of failed) logError({ work: "scheduled" }, reason);
     if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);
   },
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Env, Letter>;

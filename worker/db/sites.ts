@@ -3,6 +3,8 @@ import { and, asc, eq, isNotNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { compileRules } from "../core/compile";
 import type { RuleSet } from "../core/rules";
+import { beforeDeadline } from "./deadline";
+import { refusalOf } from "./refusal";
 import { readVersion } from "./rules";
 import { ruleVersions, sites } from "./schema";
 
@@ -15,7 +17,11 @@ export type SiteSettings = Pick<
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
 export const SITE_MAX_AGE_MS = 30_000;
-/** The same for which names there are: whoever just made a site does not wait long. */
+/** Longest that it goes on with it where the database does not answer, ms: beacons then wait in the queue. */
+const SITE_KEPT_MS = 600_000;
+/** How long it waits for an answer before it does so, ms. */
+const SITE_DEADLINE_MS = 1_000;
+/** Longest that it goes by which names there are: whoever just made a site does not wait long. */
 const NAMES_MAX_AGE_MS = 3_000;
 /** Most sites whose names are held, two of each, about 2 MB; past it every unknown name is looked up by itself. */
 const NAMES_MAX_SITES = 10_000;
@@ -35,6 +41,12 @@ export interface SiteRules extends Site {
   announcesRules: boolean;
 }
 
+interface Held {
+  site: SiteRules | null;
+  /** When it is to be read again, ms. */
+  until: number;
+}
+
 /** All ids and write keys; `null`: too many. */
 interface Names {
   all: ReadonlySet<string> | null;
@@ -43,7 +55,7 @@ interface Names {
 
 /** Sites by id or write key, with their rules compiled; and what names there are, so that made-up ones cost no trip. */
 export class SiteStore {
-  private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
+  private readonly held = new Map<string, Held>();
   /** Counts the changes made in this isolate. */
   private changes = 0;
   private names: Names | null = null;
@@ -60,10 +72,20 @@ export class SiteStore {
     const known = this.held.get(name);
     if (known && known.until > this.clock()) return known.site;
     if (!known && (await this.isNobodys(name))) return null;
-    const site = await this.read(name);
+    const site = await this.readOrKeep(name, known);
     // Whoever asks for one name that nobody has may ask for many.
     if (!site) await this.readNames();
     return site;
+  }
+
+  private async readOrKeep(name: string, known: Held | undefined): Promise<SiteRules | null> {
+    if (!known?.site || known.until + SITE_KEPT_MS < this.clock()) return await this.read(name);
+    try {
+      return await beforeDeadline(SITE_DEADLINE_MS, () => this.read(name));
+    } catch (error) {
+      if (refusalOf(error) === null) throw error;
+      return known.site;
+    }
   }
 
   /** Whether a name is known to be no site's. Names are read for it once somebody has asked for an unknown one. */

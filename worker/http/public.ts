@@ -4,12 +4,12 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import * as z from "zod";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
+import { type Accepted, ingestOrQueue } from "../backlog";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { type Ingested, ingest } from "../ingest";
 import { redeem } from "../links";
 import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
@@ -102,6 +102,7 @@ function eventCalls(app: Hono, api: Api): void {
   const common = {
     query: z.object({ writeKey: writeKey.optional(), site: z.string().optional().describe(SITE_HINT) }),
     answer: answers.reply,
+    whenQueued: "Taken, and counted a little later: the database is busy. The temperature is the last one known.",
     errors: ["rate_limited", "over_budget"],
   } as const;
   publicCall(
@@ -195,7 +196,7 @@ async function limitVisitors(deps: Deps, { site, trusted }: Sender, keys: readon
 }
 
 /** Counts events, within the limits of their visitors and of the site. */
-async function count(deps: Deps, sender: Sender, events: Received[]): Promise<Ingested & { notes: Rejection[] }> {
+async function count(deps: Deps, sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
   const { site, trusted } = sender;
   await limitVisitors(
     deps,
@@ -205,7 +206,7 @@ async function count(deps: Deps, sender: Sender, events: Received[]): Promise<In
   const { events: proved, notes } = await prove(deps, site, events);
   // Who asked to be erased is nobody's business who only has the public key.
   const terms = { isTold: trusted, isBudgeted: !trusted };
-  return { ...(await ingest(deps, site, await redeem(deps, site, proved), terms)), notes };
+  return { ...(await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms)), notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
@@ -220,13 +221,14 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const { answer, refused, notes } = await count(deps, sender, events);
+  const { answer, refused, notes, isQueued } = await count(deps, sender, events);
   const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
     const why = refused.get(messageId);
     return why ? [{ messageId, index, ...why }] : [];
   });
   const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
-  return c.json({ ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) });
+  const said = { ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) };
+  return c.json(said, isQueued ? 202 : 200);
 }
 
 type JsonBody = Record<string, unknown>;
@@ -289,11 +291,12 @@ function reply(
   answer: Answer | null,
   rejected: Rejection[],
 ): WireReply {
-  const visitor = events.at(-1)?.visitor ?? null;
-  // Of a user without a visitor the sender is told with a secret key only: anybody can name one.
-  if (!answer || (visitor === null && !trusted)) return { success: true, rejected };
+  const isOne = events.every(({ key }) => key === events[0]?.key);
+  const visitor = isOne ? (events[0]?.visitor ?? null) : null;
   if (visitor !== null) rememberVisitor(c, visitor, events);
-  return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
+  // Of a user without a visitor the sender is told with a secret key only: anybody can name one.
+  const mayBeTold = visitor !== null || trusted;
+  return { success: true, ...(visitor === null ? {} : { visitor }), ...(mayBeTold ? answer : {}), rejected };
 }
 
 /** The id in the visitor's cookie. One that is none, whoever wrote it, is as good as no cookie. */

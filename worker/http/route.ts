@@ -24,6 +24,8 @@ export interface Declared {
   errors?: readonly ErrorCode[];
   /** Of the answer, 200 where left out; 204 has no body. */
   status?: 201 | 202 | 204;
+  /** When it answers the same with 202, for what is not done yet. */
+  whenQueued?: string;
   /** Of the answer, JSON where left out. */
   contentType?: string;
   /** An example of the body. */
