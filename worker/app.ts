@@ -47,7 +47,8 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/", docsRoutes(api));
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
-    const reachable = await ping(deps.db);
+    const pings = deps.databases.map((database) => ping(deps.in({ database }).db));
+    const reachable = !(await Promise.all(pings)).includes(false);
     return c.json(
       { status: reachable ? "ok" : "unavailable", d1: reachable ? "reachable" : "unreachable" },
       reachable ? 200 : 503,

@@ -17,8 +17,10 @@ const TIME_DIGITS = 15;
 /** Keeps letters and takes them from the queue. */
 export async function bury(deps: Deps, mails: readonly Mail[], reason: string): Promise<void> {
   for (const [siteId, mine] of Map.groupBy(mails, ({ body }) => body.siteId)) {
+    const site = await deps.sites.find(siteId);
+    if (!site) throw new Error("a letter to a site that is not there");
     const dead = mine.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
-    await insertDead(deps.db, siteId, dead);
+    await insertDead(deps.in(site).db, siteId, dead);
     for (const mail of mine) mail.ack();
   }
 }

@@ -25,7 +25,8 @@ export async function drain(deps: Deps, batch: readonly Mail[]): Promise<void> {
     try {
       const site = await deps.sites.find(siteId);
       if (!site) throw new Error("a letter to a site that is not there");
-      await fold(deps, site, await withoutErased(deps, site, inOrder));
+      const there = deps.in(site);
+      await fold(there, site, await withoutErased(there, site, inOrder));
     } catch (error) {
       await fail(deps, inOrder, error);
     }

@@ -46,6 +46,10 @@ export async function ingest(
   received: readonly Received[],
   terms: Terms = {},
 ): Promise<Ingested> {
+  return await count(deps.in(site), site, received, terms);
+}
+
+async function count(deps: Deps, site: SiteRules, received: readonly Received[], terms: Terms): Promise<Ingested> {
   if (terms.isBudgeted && received.length > 0) deps.budget.require(site);
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));

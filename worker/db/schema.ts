@@ -115,6 +115,24 @@ export const usage = sqliteTable(
   (table) => [primaryKey({ columns: [table.siteId, table.day] })],
 );
 
+export const directory = sqliteTable("directory", {
+  siteId: text("site_id").primaryKey(),
+  writeKey: text("write_key").notNull(),
+  database: text("database").notNull(),
+  step: text("step").$type<"copying" | "clearing" | "stopping">(),
+  move: text("move"),
+  moveFrom: text("move_from"),
+  moveTo: text("move_to"),
+  steppedAt: integer("stepped_at"),
+  note: text("note"),
+});
+
+export const fences = sqliteTable("fences", {
+  siteId: text("site_id").primaryKey(),
+  place: text("place").notNull(),
+  moved: integer("moved").notNull(),
+});
+
 export const webhooks = sqliteTable(
   "webhooks",
   {

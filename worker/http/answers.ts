@@ -191,6 +191,7 @@ export const preview = z
 
 const siteFields = {
   id: z.string(),
+  database: z.string().describe("The binding of the database that it lives in."),
   name: z.string(),
   writeKey: z.string(),
   origins: z.array(z.string()),

@@ -9,7 +9,6 @@ import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
 export function deadLetterRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
   const calls = new Calls(app, api, "Dead letters", (c, scope) => siteOf(api, c, scope));
 
@@ -22,7 +21,7 @@ export function deadLetterRoutes(api: Api): Hono {
       query: z.strictObject({ ...SITE, limit, cursor }),
       answer: answers.list(answers.deadLetter),
     },
-    async ({ site, query }) => {
+    async ({ deps, site, query }) => {
       const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
       const rows = await listDead(deps.db, site.id, after, query.limit + 1);
       return pageOf(rows, query.limit, showDeadLetter, ({ id }) => ({ id }));
@@ -41,7 +40,7 @@ export function deadLetterRoutes(api: Api): Hono {
       emptyBody: {},
       answer: answers.replayed,
     },
-    async ({ site, body }) => await replayDead(deps, site, body.ids ?? null),
+    async ({ deps, site, body }) => await replayDead(deps, site, body.ids ?? null),
   );
 
   calls.delete(
@@ -54,7 +53,7 @@ export function deadLetterRoutes(api: Api): Hono {
       status: 204,
       answer: z.void(),
     },
-    async ({ c, site }) => await removeDead(deps, site, idOf(c)),
+    async ({ c, deps, site }) => await removeDead(deps, site, idOf(c)),
   );
   return app;
 }

@@ -8,7 +8,6 @@ import { type Accepted, ingestOrQueue } from "../backlog";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
-import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { redeem } from "../links";
 import { prove } from "../tokens";
@@ -171,7 +170,6 @@ const batchSchema = z.object({
 });
 
 async function me(c: Context, api: Api): Promise<Response> {
-  const { deps } = api;
   await limitAddress(c, api);
   const sender = await requireSender(api, c, undefined);
   c.header("Cache-Control", "no-store");
@@ -179,8 +177,8 @@ async function me(c: Context, api: Api): Promise<Response> {
   const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
   if (!isId(visitor))
     throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId= of 1 to 256 characters.");
-  await limitVisitors(deps, sender, [visitorKey(visitor)]);
-  return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
+  await limitVisitors(sender, [visitorKey(visitor)]);
+  return c.json({ success: true, visitor, ...(await answerFor(sender.deps, sender.site, visitor)) });
 }
 
 /** Refuses an address that sends too much, before anything is read: its body, or the site. */
@@ -191,15 +189,14 @@ export async function limitAddress(c: Context, api: Api): Promise<void> {
   await api.deps.limits.takeAddress(address, authorization(c.req.raw).bearer !== undefined);
 }
 
-async function limitVisitors(deps: Deps, { site, trusted }: Sender, keys: readonly string[]): Promise<void> {
+async function limitVisitors({ deps, site, trusted }: Sender, keys: readonly string[]): Promise<void> {
   if (!trusted) await deps.limits.takeVisitors(site.id, keys);
 }
 
 /** Counts events, within the limits of their visitors and of the site. */
-async function count(deps: Deps, sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
-  const { site, trusted } = sender;
+async function count(sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
+  const { deps, site, trusted } = sender;
   await limitVisitors(
-    deps,
     sender,
     events.map(({ key }) => key),
   );
@@ -214,14 +211,13 @@ function optedOut(c: Context, { site, trusted }: Sender): boolean {
 }
 
 async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
-  const { deps } = api;
   const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
-  const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const { answer, refused, notes, isQueued } = await count(deps, sender, events);
+  const { events, rejected } = readBatch(c, sender, body, batch);
+  const { answer, refused, notes, isQueued } = await count(sender, events);
   const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
     const why = refused.get(messageId);
     return why ? [{ messageId, index, ...why }] : [];
@@ -235,8 +231,7 @@ type JsonBody = Record<string, unknown>;
 
 function readBatch(
   c: Context,
-  deps: Deps,
-  { trusted }: Sender,
+  { deps, trusted }: Sender,
   body: JsonBody,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
@@ -342,9 +337,9 @@ async function pixel(c: Context, api: Api): Promise<void> {
     anonymousId: anonymousId ?? deps.newId(),
     properties: { ...properties, ...(path === undefined ? {} : { path }) },
   };
-  const { events } = readBatch(c, deps, sender, {}, [message]);
+  const { events } = readBatch(c, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await count(deps, sender, events);
+  await count(sender, events);
   rememberVisitor(c, visitor, events);
 }
