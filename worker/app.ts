@@ -14,11 +14,13 @@ import { keyRoutes } from "./http/keys";
 import { later } from "./http/later";
 import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
+import { loggedOf, observe } from "./http/observe";
 import { openapiRoutes } from "./http/openapi";
 import { publicRoutes } from "./http/public";
 import { reportRoutes } from "./http/reports";
 import { rulesRoutes, schemaRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
+import { statusRoutes } from "./http/status";
 import { tagRoutes } from "./http/tag";
 import { webhookRoutes } from "./http/webhooks";
 import { providerOf } from "./provider";
@@ -26,6 +28,7 @@ import { providerOf } from "./provider";
 export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   const app = new Hono();
   app.onError(problem);
+  app.use(observe(deps, loggedOf(env.LOG_REQUESTS)));
   app.use(async (c, next) => {
     await next();
     later(c, deliverWritten(deps));
@@ -41,6 +44,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", webhookRoutes(api));
   app.route("/v1", reportRoutes(api));
   app.route("/v1", deadLetterRoutes(api));
+  app.route("/v1", statusRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", openapiRoutes(api));

@@ -21,6 +21,7 @@ export async function bury(deps: Deps, mails: readonly Mail[], reason: string): 
     if (!site) throw new Error("a letter to a site that is not there");
     const dead = mine.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
     await insertDead(deps.in(site).db, siteId, dead);
+    for (const { body } of mine) deps.tallies.add(siteId, "buried", body.events.length);
     for (const mail of mine) mail.ack();
   }
 }

@@ -3,6 +3,7 @@ import { Backlog } from "./backlog";
 import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
 import { MAIN } from "./db/directory";
+import { metered } from "./db/meter";
 import { SiteStore } from "./db/sites";
 import type { Env } from "./env";
 import { type KeySet, keySetAt } from "./jwks";
@@ -10,6 +11,7 @@ import { KeyStore } from "./keys";
 import { type LimitSettings, Limits } from "./limits";
 import { Outbox } from "./outbox";
 import { Queues } from "./queues";
+import { Tallies } from "./tallies";
 
 export interface Deps {
   /** A site's database; of what is the account's own, DB. */
@@ -42,6 +44,8 @@ export interface Deps {
   backlog: Backlog;
   /** Whether webhooks are to be told something. */
   outbox: Outbox;
+  /** What happens, counted. */
+  tallies: Tallies;
   /** How webhooks are called. */
   fetch: Fetch;
   /** Waits, ms. */
@@ -68,7 +72,7 @@ export function createDeps(
   const dbOf = databasesOf(db, settings);
   const deps: Deps = {
     get db() {
-      return db();
+      return metered(db());
     },
     database: MAIN,
     databases: DATABASES.filter((name) => dbOf(name)),
@@ -89,6 +93,7 @@ export function createDeps(
     budget: new Budget(clock),
     backlog: new Backlog(clock, settings.BEACONS),
     outbox: new Outbox(),
+    tallies: new Tallies(clock),
     fetch: call,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     isLocal: Boolean(settings.KELVIN_LOCAL),
@@ -107,7 +112,8 @@ const DATABASES = [MAIN, ...Array.from({ length: 99 }, (_, i) => `DB_${i + 1}` a
 function databasesOf(db: () => D1Database, settings: Settings): (database: string) => D1Database | undefined {
   return (database) => {
     const name = DATABASES.find((one) => one === database);
-    return name === MAIN ? db() : name && settings[name];
+    const found = name === MAIN ? db() : name && settings[name];
+    return found && metered(found);
   };
 }
 

@@ -40,6 +40,7 @@ async function fold(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promis
   try {
     const events = mails.flatMap(({ body }) => body.events);
     await ingest(deps, site, events, { isTold: true });
+    deps.tallies.add(site.id, "drained", events.length);
     for (const mail of mails) mail.ack();
   } catch (error) {
     const byKey = [...Map.groupBy(mails, ({ body }) => body.key).values()];
@@ -54,6 +55,7 @@ async function foldOneByOne(deps: Deps, site: SiteRules, mails: readonly Mail[])
   for (const [i, mail] of mails.entries()) {
     try {
       await ingest(deps, site, mail.body.events, { isTold: true });
+      deps.tallies.add(site.id, "drained", mail.body.events.length);
       mail.ack();
     } catch (error) {
       await fail(deps, [mail], error);

@@ -23,6 +23,8 @@ export interface Env {
   /** Cloudflare's counters of the same, which see all isolates of a place. */
   RATE_ADDRESS?: RateLimit;
   RATE_VISITOR?: RateLimit;
+  /** What the log has lines of: "problems", "all", or a share such as "0.01"; see http/observe.ts. */
+  LOG_REQUESTS?: string;
   /** Where beacons wait while the database cannot take them; without it clients are told to come again. */
   BEACONS?: Queue;
 }

@@ -13,6 +13,7 @@ import { prune } from "./prune";
 import { refoldAll } from "./refold";
 import { refresh } from "./refresh";
 import { sweep } from "./sweep";
+import { forgetOldTallies } from "./tallies";
 
 let held: { deps: Deps; app: ReturnType<typeof createApp>; env: Env } | null = null;
 
@@ -60,7 +61,10 @@ export default {
     const { deps } = kelvin(env);
     // One that fails keeps none of the others from running; what it left waits for the next minute.
     const databases = deps.databases.map((database) => deps.in({ database }));
-    const runs = await Promise.allSettled(databases.flatMap((one) => runsOf(one, cron ? IN_RUN : NO_WAIT)));
+    const runs = await Promise.allSettled([
+      ...databases.flatMap((one) => runsOf(one, cron ? IN_RUN : NO_WAIT)),
+      forgetOldTallies(deps),
+    ]);
     const failed = runs.filter((run) => run.status === "rejected");
     for (const { reason } of failed) logError({ work: "scheduled" }, reason);
     if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);

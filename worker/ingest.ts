@@ -97,6 +97,8 @@ async function tryToWrite(
       // A database in trouble is not pressed where events can wait.
       if (refusal === null || (refusal === "transient" && terms.signal && tries > 0)) throw error;
       for (const id of read) deps.leads.drop(id);
+      if (refusal === "conflict" || refusal === "transient")
+        deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");
       if (refusal === "over_budget") throw deps.budget.spend(site);
       if (refusal === "duplicate") {
         const ids = events.map(({ event }) => event.messageId);

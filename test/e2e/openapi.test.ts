@@ -140,6 +140,7 @@ const CALLS: Record<string, Call> = {
   listDeliveries: { params: { id: "{webhook}" } },
   redeliver: { params: { id: "{webhook}" }, body: {} },
   deleteWebhook: { params: { id: "{webhook}" } },
+  getStatus: {},
   // A healthy database leaves none.
   listDeadLetters: {},
   replayDeadLetters: {},

@@ -186,6 +186,17 @@ export const deadLetters = sqliteTable(
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );
 
+export const tallies = sqliteTable(
+  "tallies",
+  {
+    hour: integer("hour").notNull(),
+    siteId: text("site_id").notNull(),
+    name: text("name").notNull(),
+    n: integer("n").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.hour, table.siteId, table.name] })],
+);
+
 export const erased = sqliteTable(
   "erased",
   { siteId: text("site_id").notNull(), hash: text("hash").notNull(), at: integer("at").notNull() },

@@ -6,6 +6,7 @@ import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { authorization, bearerHolder } from "./caller";
 import type { Api } from "./context";
+import { noteSite } from "./observe";
 import { sessionScopes } from "./session";
 
 /** Refuses calls without a secret key or token of the scope, or a signed-in session that may read it. */
@@ -73,6 +74,7 @@ export async function requireSender(api: Api, c: Context, stated: unknown): Prom
   }
   const site = await deps.sites.find(key);
   if (!site || (!trusted && site.writeKey !== key)) throw new Failure("unauthorized", "No site has this write key.");
+  noteSite(c, site.id);
   const origin = request.headers.get("Origin");
   if (origin !== null && !trusted && !site.origins.includes(origin)) {
     throw new Failure("forbidden", `The origin ${origin} is not one of the site's; add it to the site's origins.`);

@@ -302,6 +302,31 @@ export const replayed = z.strictObject({
   failed: z.array(z.strictObject({ id: z.string(), detail: z.string() })),
 });
 
+const tallied = z.record(z.string(), z.int());
+const waitingFor = z.strictObject({ waiting: z.int(), lagSeconds: z.int() });
+export const status = z
+  .strictObject({
+    at: time,
+    since: time,
+    accepted: z.int().describe("Messages that counted, or had counted before."),
+    queued: z.int().describe("Messages that had to wait in the queue …"),
+    drained: z.int().describe("… those of them that were counted since …"),
+    buried: z.int().describe("… and those that became dead letters."),
+    conflicts: z.int().describe("Writes done again because somebody else wrote the lead in between."),
+    retries: z.int().describe("Writes done again because the database failed."),
+    rejected: tallied.describe("Messages, by code."),
+    refused: tallied.describe("Requests, by the code of the error."),
+    unknown: tallied.describe("The same of requests that name no site there is, of all sites."),
+    hours: z.array(
+      z.strictObject({ at: time, accepted: z.int(), queued: z.int(), rejected: z.int(), refused: z.int() }),
+    ),
+    sweep: waitingFor.describe("Crossings due by time and not recorded yet, in the site's database."),
+    webhooks: waitingFor.describe("Deliveries due and not made yet, in the site's database."),
+    refolding: z.int().describe("Leads not brought under the rules in force yet."),
+    deadLetters: z.int(),
+  })
+  .meta({ id: "Status" });
+
 export const outcome = z
   .strictObject({ lead: z.string(), outcome: z.string(), value: z.number().nullable(), at: time })
   .meta({ id: "Outcome" });

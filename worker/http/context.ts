@@ -9,6 +9,7 @@ import type { Provider } from "../provider";
 import { allSites } from "../sites";
 import { requireScope, requireSite } from "./access";
 import { instant } from "./input";
+import { noteSite } from "./observe";
 import type { Operation } from "./route";
 
 export { later } from "./later";
@@ -38,7 +39,9 @@ export const atQuery = z.strictObject({
 export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
   const { deps } = api;
   await requireScope(api, c, scope);
-  return await requireSite(deps, c.req.raw, () => allSites(deps));
+  const site = await requireSite(deps, c.req.raw, () => allSites(deps));
+  noteSite(c, site.id);
+  return site;
 }
 
 /** How long ago "now" may be in `?at=`: it was now when the caller wrote it. */

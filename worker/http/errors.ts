@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { refusalOf } from "../db/refusal";
 import { Failure, type FailureCode } from "../failure";
 import { logError, routeOf } from "./log";
+import { noteOutcome } from "./observe";
 
 export type ErrorCode = FailureCode | "internal_error";
 
@@ -33,10 +34,12 @@ export function problem(thrown: unknown, c: Context): Response {
   const error = refusalOf(thrown) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
     logError(routeOf(c), error);
+    noteOutcome(c, "internal_error");
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";
     return document(c, "internal_error", detail);
   }
   const { status } = ERRORS[error.code];
+  noteOutcome(c, error.code);
   if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="kelvin"');
   if (status === 503 || status === 429) c.header("Retry-After", String(error.retryAfterS ?? RETRY_AFTER_S));
   return document(c, error.code, error.detail, error.errors ? { errors: error.errors } : {});

@@ -1,5 +1,5 @@
 /**
- * What goes into the Worker's log: which route failed, and how. Never the address that was asked for, nor the text of
+ * What goes into the Worker's log: which route was asked for, and what became of it. Never the address that was asked for, nor the text of
  * a body: they hold e-mail addresses, ids and tokens.
  */
 import type { Context } from "hono";
@@ -8,6 +8,11 @@ import { matchedRoutes } from "hono/route";
 /** Logs a failure that nobody expected. */
 export function logError(where: Record<string, string>, error: unknown): void {
   console.error(JSON.stringify({ level: "error", ...where, error: said(error) }));
+}
+
+/** Logs what became of a request, and what it cost. */
+export function logRequest(line: Record<string, string | number>): void {
+  console.log(JSON.stringify({ level: "info", ...line }));
 }
 
 /** The pattern of the route that a request met, such as `/v1/leads/:id`. */

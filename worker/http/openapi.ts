@@ -67,6 +67,7 @@ const TAGS: Record<string, string> = {
   "Outcomes and reports": "What became of leads, and whether the score foretold it.",
   Webhooks: "Calls of ours when somebody crosses a line, and what became of them.",
   "Dead letters": "Beacons that waited in the queue and could not be folded.",
+  Operation: "For whoever keeps it running.",
 };
 
 const SECURITY_SCHEMES = {

@@ -20,6 +20,7 @@ import type { Api } from "./context";
 import { gif } from "./gif";
 import { logError, routeOf } from "./log";
 import { isMachine } from "./machine";
+import { noteOutcome } from "./observe";
 import { publicCall } from "./route";
 
 /** Most messages in a body sent with a secret key. */
@@ -203,7 +204,10 @@ async function count(sender: Sender, events: Received[]): Promise<Accepted & { n
   const { events: proved, notes } = await prove(deps, site, events);
   // Who asked to be erased is nobody's business who only has the public key.
   const terms = { isTold: trusted, isBudgeted: !trusted };
-  return { ...(await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms)), notes };
+  const accepted = await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms);
+  deps.tallies.add(site.id, accepted.isQueued ? "queued" : "accepted", events.length - accepted.refused.size);
+  for (const { code } of accepted.refused.values()) deps.tallies.add(site.id, `rejected.${code}`);
+  return { ...accepted, notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
@@ -223,6 +227,7 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
     return why ? [{ messageId, index, ...why }] : [];
   });
   const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
+  if (isQueued) noteOutcome(c, "queued");
   const said = { ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) };
   return c.json(said, isQueued ? 202 : 200);
 }
@@ -231,7 +236,7 @@ type JsonBody = Record<string, unknown>;
 
 function readBatch(
   c: Context,
-  { deps, trusted }: Sender,
+  { deps, site, trusted }: Sender,
   body: JsonBody,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
@@ -256,6 +261,7 @@ function readBatch(
     if ("event" in received) events.push(received);
     else rejected.push(received);
   }
+  for (const { code } of rejected) deps.tallies.add(site.id, `rejected.${code}`);
   return { events, rejected };
 }
 

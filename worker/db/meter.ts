@@ -1,0 +1,76 @@
+/** What a request asks of the databases, counted where it is asked: round trips, rows, and how long they took. */
+import { AsyncLocalStorage } from "node:async_hooks";
+
+export interface Trips {
+  trips: number;
+  rowsRead: number;
+  rowsWritten: number;
+  /** Spent waiting, ms; of trips at the same time, each. */
+  ms: number;
+}
+
+/** The count of whatever runs within it. */
+export const tripsOf = new AsyncLocalStorage<Trips>();
+
+export const noTrips = (): Trips => ({ trips: 0, rowsRead: 0, rowsWritten: 0, ms: 0 });
+
+const meters = new WeakMap<D1Database, D1Database>();
+
+/** The same database, which counts. Rows are those that D1 tells of: it tells nothing of reads as arrays (`raw`). */
+export function metered(db: D1Database): D1Database {
+  const known = meters.get(db);
+  if (known) return known;
+  const meter = wrapped(db);
+  meters.set(db, meter);
+  return meter;
+}
+
+function wrapped(db: D1Database): D1Database {
+  const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
+  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
+    const one = {
+      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
+      first: (column?: string) => trip(() => (column === undefined ? statement.first() : statement.first(column))),
+      run: () => trip(() => statement.run()),
+      all: () => trip(() => statement.all()),
+      raw: (options?: { columnNames?: false }) => trip(() => statement.raw(options)),
+    } as D1PreparedStatement;
+    inner.set(one, statement);
+    return one;
+  };
+  return {
+    prepare: (sql: string) => wrap(db.prepare(sql)),
+    batch: (statements: D1PreparedStatement[]) => trip(() => db.batch(statements.map((one) => inner.get(one) ?? one))),
+    exec: (sql: string) => trip(() => db.exec(sql)),
+    dump: () => db.dump(),
+    withSession: (from?: D1SessionConstraint | D1SessionBookmark) => session(db.withSession(from)),
+  } as D1Database;
+}
+
+/** A session counts like its database, and keeps its bookmark. */
+function session(one: D1DatabaseSession): D1DatabaseSession {
+  const { prepare, batch } = wrapped(one as unknown as D1Database);
+  return { prepare, batch, getBookmark: () => one.getBookmark() } as D1DatabaseSession;
+}
+
+interface Told {
+  meta?: { rows_read?: number; rows_written?: number };
+}
+
+async function trip<T>(ask: () => Promise<T>): Promise<T> {
+  const trips = tripsOf.getStore();
+  if (!trips) return await ask();
+  const since = performance.now();
+  trips.trips += 1;
+  try {
+    const answer = await ask();
+    for (const one of Array.isArray(answer) ? answer : [answer]) {
+      const { meta } = (one ?? {}) as Told;
+      trips.rowsRead += meta?.rows_read ?? 0;
+      trips.rowsWritten += meta?.rows_written ?? 0;
+    }
+    return answer;
+  } finally {
+    trips.ms += performance.now() - since;
+  }
+}

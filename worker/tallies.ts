@@ -1,0 +1,65 @@
+/**
+ * What happens, counted in the isolate and added up in the database every few minutes: a beacon pays nothing for it. An
+ * isolate that is put away in between takes its last counts along, so they are a little low; events are never lost by it.
+ */
+import { addTallies, forgetTallies, type Tally } from "./db/tallies";
+import type { Deps } from "./deps";
+
+const HOUR_MS = 3_600_000;
+/** Time between two additions, ms: a row each for every site and name. */
+const ADDED_EVERY_MS = 300_000;
+/** Most counts held; past it they are added up at once. */
+const COUNTS_MAX = 5_000;
+
+/** How long counts are kept, hours. */
+const KEPT_HOURS = 30 * 24;
+
+/** The site where none was named. */
+export const NOBODY = "";
+
+/** The hour of an instant, since the epoch. */
+export const hourOf = (ms: number) => Math.floor(ms / HOUR_MS);
+
+export class Tallies {
+  private counts = new Map<string, Tally>();
+  private addedAt: number;
+
+  constructor(private readonly clock: () => number) {
+    this.addedAt = clock();
+  }
+
+  add(siteId: string, name: string, n = 1): void {
+    if (n === 0) return;
+    const hour = hourOf(this.clock());
+    const key = `${hour} ${siteId} ${name}`;
+    const tally = this.counts.get(key) ?? { hour, siteId, name, n: 0 };
+    tally.n += n;
+    this.counts.set(key, tally);
+  }
+
+  /** What of a site is not added up yet. */
+  pending(siteId: string): Tally[] {
+    return [...this.counts.values()].filter((one) => one.siteId === siteId);
+  }
+
+  /** Adds up what was counted, where it is time to. */
+  async settle(deps: Pick<Deps, "db">): Promise<void> {
+    const now = this.clock();
+    if (this.counts.size === 0 || (now - this.addedAt < ADDED_EVERY_MS && this.counts.size < COUNTS_MAX)) return;
+    const counted = this.counts;
+    this.counts = new Map();
+    this.addedAt = now;
+    try {
+      await addTallies(deps.db, [...counted.values()]);
+    } catch (error) {
+      // Whether they were added nobody knows: better a little low than twice.
+      if (this.counts.size > COUNTS_MAX) this.counts.clear();
+      throw error;
+    }
+  }
+}
+
+/** Deletes counts that have been kept for long enough. */
+export async function forgetOldTallies(deps: Deps): Promise<void> {
+  await forgetTallies(deps.db, hourOf(deps.clock()) - KEPT_HOURS);
+}
