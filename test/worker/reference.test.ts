@@ -3,8 +3,8 @@
  * the report has the figures that numpy, scipy, scikit-learn and statsmodels have for them (test/support/reference.py).
  */
 import { beforeAll, expect, test } from "vitest";
-import type { Message } from "../support/api";
-import { track } from "../support/api";
+import { distribution, rulesEvidence, temperatures } from "../../worker/http/answers";
+import { type Message, type Site, track } from "../support/api";
 import { DAY, startApi } from "./app";
 import { leads, reference, rules } from "./caravan.json";
 
@@ -30,9 +30,10 @@ function messagesOf(visitor: string, { fired, outcome }: (typeof leads)[number])
   ];
 }
 
+let site: Site;
 let report: { conversion: unknown; auc: unknown; levels: unknown[]; data: unknown[] };
 beforeAll(async () => {
-  const site = await api.createSite(rules);
+  site = await api.createSite(rules);
   const people = leads.flatMap((lead) => Array.from({ length: lead.leads }, () => lead));
   const all = people.flatMap((lead, i) => messagesOf(`v${i}`, lead));
   for (let at = 0; at < all.length; at += BATCH) {
@@ -64,3 +65,11 @@ test.each(reference.data.map((line, i) => [line.id, i, line] as const))(
   "%s: conversion with and without, lift, and the coefficient of the fit",
   (_, i, line) => expect(report.data[i]).toMatchObject(nearly(line) as object),
 );
+
+test("reports are told of as they are, where there is something in all of their parts", async () => {
+  const described = { rules: rulesEvidence, distribution, temperatures };
+  for (const [name, schema] of Object.entries(described)) {
+    const { body } = await site.rest(`/v1/reports/${name}`);
+    expect(schema.safeParse(body), name).toMatchObject({ success: true });
+  }
+});

@@ -306,7 +306,7 @@ const conversion = z.strictObject(conversionFields).meta({ id: "Conversion" });
 export const distribution = z
   .strictObject({
     refreshedWithin: z.string().describe("How old a score may be that a lead is counted by."),
-    leads: reportFields.leads,
+    leads: z.int().describe("Leads that are counted here."),
     disqualified: z.int().describe("Leads that are disqualified; they are not among the others."),
     width: z.number().describe("Of every bin, in points."),
     data: z.array(
