@@ -40,7 +40,7 @@ beforeAll(async () => {
     expect((await site.import(all.slice(at, at + BATCH))).body.rejected).toEqual([]);
   }
   report = (await site.rest<typeof report>("/v1/reports/rules")).body;
-});
+}, 60_000);
 
 /** A reference whose numbers may be met nearly. */
 function nearly(reference: unknown): unknown {
