@@ -36,15 +36,16 @@ function columnsOf({ rules }: SiteRules): Column[] {
 }
 
 /**
- * What a spreadsheet would run as a formula where a text begins with it, the wide forms that some take for the same
- * included.
+ * What a spreadsheet would run as a formula where a text begins with it, the wide forms that some take for the same and
+ * spaces that some leave out included. Where lists are separated by semicolons, as in half of Europe, a cell of its own
+ * begins after one.
  */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+const FORMULA = /(^|;)(?=\s*[=+\-@＝＋－＠])|^(?=[\t\r\n])/g;
 
 /** A field. Texts are somebody else's and get a quote in front where they would be a formula; numbers are ours. */
 function field(value: string | number | boolean | null): string {
   if (typeof value !== "string") return String(value ?? "");
-  const text = FORMULA.test(value) ? `'${value}` : value;
+  const text = value.replaceAll(FORMULA, "$1'");
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -197,7 +197,9 @@ export async function pageOfLeads(
 }
 
 /** Whether a lead is what was asked for, by its levels as they are and not as they were written. */
-function belongs(shown: ShownLead, { levels, disqualified }: LeadFilter): boolean {
+function belongs(shown: ShownLead, { levels, disqualified, account }: LeadFilter): boolean {
+  // An address at a free mail provider is no account, though its domain is the one asked for.
+  if (account !== undefined && shown.account !== account) return false;
   if (shown.disqualified !== null && !disqualified) return false;
   return Object.entries(levels).every(([ladder, level]) => shown.levels[ladder] === level);
 }

@@ -192,7 +192,12 @@ export async function rulesReport(deps: Deps, site: SiteRules, most = LEADS_MAX)
     leads: total,
     read: all.length,
     sampled: all.length < total,
-    outcomes: Object.fromEntries(Object.entries(outcomes).map(([name, count]) => [name, Math.round(count)])),
+    outcomes: {
+      won: Math.round(won),
+      lost: Math.round(lost),
+      converted: Math.round(converted),
+      none: Math.round(none),
+    },
     conversion: conversion({ hits: won + converted, of: won + lost + converted + none }),
     auc,
     levels: levelEvidence(rules, all),

@@ -1,6 +1,8 @@
 /** The lines that the manual asks people to paste, pasted; and the pages that a running Kelvin has about itself. */
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +19,7 @@ interface Example {
   shown: Record<string, unknown> | null;
 }
 
-/** The curl commands of a document, each with the answer that follows it. */
+/** The commands of a document, `curl` and `node`, each with the answer that follows it. */
 function examplesOf(file: string): Example[] {
   const text = readFileSync(join(ROOT, file), "utf8");
   const blocks = [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map((found) => ({
@@ -26,7 +28,7 @@ function examplesOf(file: string): Example[] {
     line: text.slice(0, found.index).split("\n").length + 1,
   }));
   return blocks.flatMap(({ kind, body, line }, i) => {
-    if (kind !== "sh" || !body.startsWith("curl ")) return [];
+    if (kind !== "sh" || !/^(curl|node) /.test(body)) return [];
     const next = blocks[i + 1];
     return [{ line, command: body, shown: next?.kind === "json" ? JSON.parse(next.body) : null }];
   });
@@ -91,6 +93,70 @@ function isExact(value: unknown): boolean {
   return typeof value === "number" ? Number.isInteger(value) : typeof value === "boolean";
 }
 
+/** The page that a document asks to save, for the servers that it asks to start. */
+function pageOf(file: string): string {
+  return /^```html\n(<!doctype html>.*?)^```$/ms.exec(readFileSync(join(ROOT, file), "utf8"))?.[1] ?? "";
+}
+
+/** What a document asks to leave running beside Kelvin, each on a free port in place of the one that it names. */
+class Companions {
+  private readonly folder = mkdtempSync(join(tmpdir(), "kelvin-docs-"));
+  private readonly running: ChildProcess[] = [];
+  private readonly ports = new Map<string, number>();
+  printed = "";
+
+  /** A text with the ports of companions, there already or to come, in place of those named. */
+  async here(text: string): Promise<string> {
+    let changed = text;
+    for (const [, port = ""] of text.matchAll(/(?:localhost:|listen\()([34]000)/g)) {
+      if (!this.ports.has(port)) this.ports.set(port, await freePort());
+      changed = changed.replaceAll(port, String(this.ports.get(port)));
+    }
+    return changed;
+  }
+
+  /** Starts a command in a folder that has the page, and waits until it answers; its address. */
+  async start(command: string, page: string): Promise<string> {
+    writeFileSync(join(this.folder, "page.html"), page);
+    const changed = await this.here(command);
+    const child = spawn("/bin/sh", ["-c", `exec ${changed}`], {
+      cwd: this.folder,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.running.push(child);
+    child.stdout?.on("data", (chunk) => {
+      this.printed += chunk;
+    });
+    const url = `http://localhost:${/listen\((\d+)\)/.exec(changed)?.[1]}`;
+    await expect
+      .poll(
+        () =>
+          fetch(url)
+            .then(({ ok }) => ok)
+            .catch(() => false),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    return url;
+  }
+
+  stop(): void {
+    for (const child of this.running) child.kill("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A port that nobody has: the system's choice, given back. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
@@ -151,22 +217,50 @@ function watched(page: Page): { complaints: string[]; loaded: string[] } {
   return { complaints, loaded };
 }
 
-describe.each(["README.md", "docs/api.md"])("%s", (file) => {
+describe.each(["README.md", "docs/api.md", "docs/quick-start.md"])("%s", (file) => {
   // On a database of its own, as whoever follows the document has.
   let fresh: Server;
+  const companions = new Companions();
   beforeAll(async () => {
     fresh = await startServer();
   });
-  afterAll(() => fresh?.stop());
+  afterAll(async () => {
+    companions.stop();
+    await fresh?.stop();
+  });
   /** `$ID`: what the latest answer with an id said. */
   let id = "";
 
   test.each(examplesOf(file))("line $line", async ({ command, shown }) => {
-    const answer = await send(command, fresh, id);
+    if (command.startsWith("node ")) {
+      const page = pageOf(file).replaceAll("http://localhost:8787", fresh.url);
+      const url = await companions.start(command, page);
+      if (command.includes("page.html")) await visit(`${url}/pricing`);
+      return;
+    }
+    const answer = await send(await companions.here(command), fresh, id);
     const body = await answer.text();
     const wanted = typeof shown?.status === "number" ? shown.status : 200;
     expect(answer.ok ? 200 : answer.status, body).toBe(wanted);
-    if (shown) expectShown(shown, JSON.parse(body), "");
+    if (shown) expectShown(JSON.parse(await companions.here(JSON.stringify(shown))), JSON.parse(body), "");
     if (shown && "id" in shown) id = JSON.parse(body).id;
   });
+
+  if (file === "docs/quick-start.md") {
+    test("what the third terminal prints", async () => {
+      for (const level of ["warm", "hot"]) {
+        await expect.poll(() => companions.printed, { timeout: 20_000 }).toContain(`"to":"${level}"`);
+      }
+    });
+  }
 });
+
+/** Opens the page of the quick start as its reader does, and waits for what they are to see. */
+async function visit(url: string): Promise<void> {
+  const browser = await launch();
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.getByText("See what it costs").waitFor({ state: "visible", timeout: 20_000 });
+  expect(await page.getByText("Read the guide").isVisible()).toBe(false);
+  await browser.close();
+}

@@ -29,6 +29,7 @@ let description: Description;
 let operations: (Operation & { method: string; path: string })[];
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 ajv.addFormat("date-time", (text: string) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text));
+ajv.addFormat("date", /^\d{4}-\d\d-\d\d$/);
 ajv.addFormat("uri", (text: string) => URL.canParse(text));
 
 beforeAll(async () => {

@@ -44,6 +44,7 @@ describe("the list", () => {
     ],
     ["sort=score", (a: Lead, b: Lead) => a.exact.score - b.exact.score],
     ["sort=-lastSeen", (a: Lead, b: Lead) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen)],
+    ["sort=id", (a: Lead, b: Lead) => (a.id < b.id ? -1 : 1)],
   ])("%s", async (query, order) => {
     const { data } = await list(`${query}&limit=200`);
     expect(data).toHaveLength(59);
@@ -99,6 +100,44 @@ describe("the list", () => {
     const inOrder = sort === "-lastSeen" ? seen.map(({ lastSeen }) => Date.parse(lastSeen)) : scores(seen);
     const sorted = [...inOrder].sort((a, b) => (sort === "score" ? a - b : b - a));
     expect(inOrder).toEqual(sorted);
+  });
+
+  test("an account is a company's, whatever the address", async () => {
+    const site = await api.createSite(RULES);
+    const addresses = ["a@gmail.com", "b@sub.acme.example", "c@ACME.example", "d@notacme.example"];
+    await site.import(
+      addresses.map((email, i) => ({
+        type: "identify",
+        messageId: unique("m"),
+        anonymousId: `v${i}`,
+        traits: { email },
+      })),
+    );
+    const of = async (account: string) => {
+      const { data } = (await site.rest<List<Lead>>(`/v1/leads?account=${account}`)).body;
+      return data.map((lead) => [lead.email, lead.account]);
+    };
+    expect(await of("acme.example")).toEqual([["c@ACME.example", "acme.example"]]);
+    expect(await of("Acme.Example")).toEqual([["c@ACME.example", "acme.example"]]);
+    expect(await of("sub.acme.example")).toEqual([["b@sub.acme.example", "sub.acme.example"]]);
+    expect(await of("gmail.com"), "which is nobody's").toEqual([]);
+  });
+
+  test.each([
+    ["öz", ["Özlem Öz", "ÖZLEM"]],
+    ["ÖZLEM", ["Özlem Öz", "ÖZLEM"]],
+    ["özlem ö", ["Özlem Öz"]],
+    ["ozlem", []],
+    ["100%", ["100% Wool"]],
+    ["o'b", ["O'Brian"]],
+  ])("q=%s, no case, in letters of any kind", async (q, found) => {
+    const site = await api.createSite(RULES);
+    const named = ["Özlem Öz", "ÖZLEM", "100% Wool", "O'Brian"];
+    await site.import(
+      named.map((name, i) => ({ type: "identify", messageId: unique("m"), anonymousId: `v${i}`, traits: { name } })),
+    );
+    const { data } = (await site.rest<List<Lead>>(`/v1/leads?q=${encodeURIComponent(q)}`)).body;
+    expect(data.map(({ traits }) => traits.name).toSorted()).toEqual(found.toSorted());
   });
 
   test("level filters are exact when time alone has changed the level", async () => {
@@ -161,4 +200,75 @@ describe("the list", () => {
   );
 
   test("the law", () => expectTheLaw(crowd.id));
+});
+
+describe("a walk through 500 leads", () => {
+  const LEADS = 500;
+  const messages = (pages: (i: number) => number) =>
+    Array.from({ length: LEADS }, (_, i) => Array.from({ length: pages(i) }, () => page(`v${i}`))).flat();
+  async function crowded(): Promise<Site> {
+    const site = await api.createSite(RULES);
+    const all = messages((i) => 1 + ((i * 7) % 4));
+    for (let at = 0; at < all.length; at += 1000) await site.import(all.slice(at, at + 1000));
+    return site;
+  }
+  /** All pages, with something written after each; ids of leads in the order they came. */
+  async function walk(site: Site, query: string, between: (round: number) => Promise<unknown>): Promise<Lead[]> {
+    const seen: Lead[] = [];
+    let round = 0;
+    for (let cursor: string | null = ""; cursor !== null; round++) {
+      const path: string = `/v1/leads?${query}${cursor && `&cursor=${cursor}`}`;
+      const { status, body } = await site.rest<List<Lead>>(path);
+      expect(status).toBe(200);
+      seen.push(...body.data);
+      cursor = body.nextCursor;
+      await between(round);
+    }
+    return seen;
+  }
+  const visitors = (leads: Lead[]) =>
+    leads.map(({ visitors }) => visitors[0]?.id ?? "").filter((id) => !id.startsWith("newcomer"));
+
+  test("sorted by score: while others come and those who were there do what changes no score", async () => {
+    const site = await crowded();
+    const seen = await walk(site, "limit=50", (round) =>
+      site.import([
+        ...Array.from({ length: 30 }, (_, i) => page(`newcomer-${round}-${i}`)),
+        ...Array.from({ length: 60 }, (_, i) => track(`v${(round * 60 + i * 11) % LEADS}`, "Nothing")),
+      ]),
+    );
+    expect(new Set(visitors(seen)).size, "none twice").toBe(visitors(seen).length);
+    expect(visitors(seen), "none left out").toHaveLength(LEADS);
+  });
+
+  test("sorted by id: whatever is written, scores that rise and fall past the cursor included", async () => {
+    const site = await crowded();
+    const seen = await walk(site, "limit=50&sort=id", (round) =>
+      site.import([
+        ...Array.from({ length: 30 }, (_, i) => page(`newcomer-${round}-${i}`)),
+        ...Array.from({ length: 60 }, (_, i) => page(`v${(round * 60 + i * 11) % LEADS}`)),
+        ...Array.from({ length: 20 }, (_, i) => track(`v${(round * 20 + i * 13) % LEADS}`, "Form Submitted")),
+      ]),
+    );
+    expect(new Set(visitors(seen)).size, "none twice").toBe(visitors(seen).length);
+    expect(visitors(seen), "none left out").toHaveLength(LEADS);
+    expect(seen.map(({ id }) => id)).toEqual(seen.map(({ id }) => id).toSorted());
+  });
+
+  test("sorted by score: who rises past the cursor is passed by, who falls behind it comes again", async () => {
+    const site = await crowded();
+    const order = visitors(await walk(site, "limit=200", async () => {}));
+    const [top = "", bottom = ""] = [order[0], order.at(-1)];
+    const loss = { type: "track", event: "Sunk", messageId: unique("m"), anonymousId: top };
+    const sinking = { ...RULES, rules: [...RULES.rules, { id: "sunk", on: "Sunk", points: -100 }] };
+    expect((await site.publish(sinking)).status).toBe(200);
+    await site.import([track(bottom, "Nothing"), track(top, "Nothing")]);
+    const seen = visitors(
+      await walk(site, "limit=100", async (round) => {
+        if (round === 0) await site.import([loss, track(bottom, "Form Submitted")]);
+      }),
+    );
+    expect(seen.filter((id) => id === top)).toHaveLength(2);
+    expect(seen).not.toContain(bottom);
+  });
 });

@@ -42,6 +42,18 @@ describe("GET and PUT /v1/rules", () => {
     expect((await site.publish(PLAIN_RULES, { "If-Match": "*" })).status).toBe(200);
   });
 
+  test.each([
+    ["weak, as a proxy makes it that compresses", (n: number) => `W/"${n}"`, 200],
+    ["the bare number", (n: number) => `${n}`, 200],
+    ["one of several", (n: number) => `"${n - 1}", W/"x", "${n}"`, 200],
+    ["several others", (n: number) => `"${n - 1}", "${n + 1}"`, 412],
+    ["a weak other", (n: number) => `W/"${n - 1}"`, 412],
+    ["half a tag", (n: number) => `"${n}`, 412],
+  ])("If-Match, %s", async (_, header, status) => {
+    const { version } = (await site.rest<Version>("/v1/rules")).body;
+    expect((await site.publish(PLAIN_RULES, { "If-Match": header(version) })).status).toBe(status);
+  });
+
   test("twenty at once with the same If-Match: one wins", async () => {
     const { headers, body } = await site.rest<Version>("/v1/rules");
     const etag = headers.get("ETag") ?? "";

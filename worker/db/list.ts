@@ -4,9 +4,12 @@ import { drizzle } from "drizzle-orm/d1";
 import { type LeadRow, UNSEEN } from "./leads";
 import { leads } from "./schema";
 
-/** What a list is sorted by; `dimension` sorts by the score of one, highest first. */
+/**
+ * What a list is sorted by; `dimension` sorts by the score of one, highest first. Whatever is written during a walk, the
+ * id alone stays the same: by it every lead comes once, whose score or time changes meanwhile included.
+ */
 export type Sort = (typeof SORTS)[number] | { dimension: string };
-export const SORTS = ["-score", "score", "-lastSeen"] as const;
+export const SORTS = ["-score", "score", "-lastSeen", "id"] as const;
 
 /** Where a page ended: the sorted value and the id of its last lead. */
 export interface Position {
@@ -55,12 +58,14 @@ export async function listLeads(db: D1Database, query: LeadQuery): Promise<Liste
   const down = query.sort !== "score";
   const by = sortValue(query.sort);
   const { after } = query;
-  const further = after && or((down ? lt : gt)(by, after.value), and(eq(by, after.value), gt(leads.id, after.id)));
+  const later = after ? gt(leads.id, after.id) : undefined;
+  const further =
+    query.sort === "id" ? later : after && or((down ? lt : gt)(by, after.value), and(eq(by, after.value), later));
   const rows = await drizzle(db)
     .select({ lead: leads, value: sql<number>`${by}`.as("value") })
     .from(leads)
     .where(and(...filters(query), further ?? undefined))
-    .orderBy((down ? desc : asc)(by), asc(leads.id))
+    .orderBy(...(query.sort === "id" ? [] : [(down ? desc : asc)(by)]), asc(leads.id))
     .limit(query.limit)
     .all();
   return rows.map(({ lead, value }) => ({ ...rowOf(lead), position: { value, id: lead.id } }));
@@ -101,21 +106,29 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; these need none.
     account === undefined ? undefined : sql`substr(${email}, ${-(account.length + 1)}) = ${`@${account}`}`,
-    q === undefined ? undefined : matchesText(q.toLowerCase(), email),
+    q === undefined ? undefined : matchesText(q, email),
     activeSince === undefined ? undefined : gte(inState("active"), activeSince),
     minScore === undefined ? undefined : gte(score, minScore),
     maxScore === undefined ? undefined : lte(score, maxScore),
   ];
 }
 
-/** Whether a text is part of what a lead goes by. */
+/**
+ * Whether a text is part of what a lead goes by. SQLite's `lower` knows the letters from A to Z alone, so of others both
+ * cases are looked for: "öz" is found in "Özlem" and in "ÖZLEM".
+ */
 function matchesText(q: string, email: SQL): SQL {
   const named = ["name", "firstName", "lastName", "company"].map((trait) => inState("traits", trait));
   const texts = [email, inState("userIds"), ...named];
-  return sql`(${sql.join(
-    texts.map((text) => sql`instr(lower(coalesce(${text}, '')), ${q}) > 0`),
-    sql` OR `,
-  )})`;
+  const forms = new Set([q, q.toLowerCase(), q.toUpperCase()].map(lowerAscii));
+  const tests = texts.flatMap((text) =>
+    [...forms].map((form) => sql`instr(lower(coalesce(${text}, '')), ${form}) > 0`),
+  );
+  return sql`(${sql.join(tests, sql` OR `)})`;
+}
+
+function lowerAscii(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function rowOf(lead: typeof leads.$inferSelect): LeadRow {

@@ -247,7 +247,10 @@ const filters = {
   dimension: z.string().optional().describe("What minScore and maxScore are about, in place of the whole score."),
   minScore: number.optional(),
   maxScore: number.optional(),
-  sort: z.string().default("-score").describe("-score, score, -lastSeen or -scores.<dimension>."),
+  sort: z
+    .string()
+    .default("-score")
+    .describe("-score, score, -lastSeen, -scores.<dimension> or id, by which a walk has every lead once."),
 };
 const listQuery = z.strictObject({ ...filters, limit, cursor });
 const position = z.object({ value: z.number(), id: z.string() });

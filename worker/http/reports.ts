@@ -23,7 +23,7 @@ const AT_TOLERANCE_MS = 60_000;
 export function reportRoutes(api: Api): Hono {
   const app = new Hono();
   const calls = new Calls(app, api, "Outcomes and reports", (c, scope) => siteOf(api, c, scope));
-  const report = { scope: "read", query: siteQuery, answer: answers.report } as const;
+  const report = { scope: "read", query: siteQuery } as const;
 
   calls.post(
     "/outcomes",
@@ -48,13 +48,19 @@ export function reportRoutes(api: Api): Hono {
 
   calls.get(
     "/reports/distribution",
-    { ...report, name: "reportDistribution", summary: "Leads by score" },
+    { ...report, name: "reportDistribution", summary: "Leads by score", answer: answers.distribution },
     async ({ deps, site }) => await distributionReport(deps, site),
   );
 
   calls.get(
     "/reports/temperatures",
-    { ...report, name: "reportTemperatures", summary: "Leads by level, day by day", query: temperaturesQuery },
+    {
+      ...report,
+      name: "reportTemperatures",
+      summary: "Leads by level, day by day",
+      query: temperaturesQuery,
+      answer: answers.temperatures,
+    },
     async ({ deps, site, query: { ladder, from, to } }) => {
       const ladders = laddersOf(site.rules.ladders, ladder);
       return await temperaturesReport(deps, site, ladders, checkedSpan(deps.clock(), from, to));
@@ -63,13 +69,23 @@ export function reportRoutes(api: Api): Hono {
 
   calls.get(
     "/reports/rules",
-    { ...report, name: "reportRules", summary: "Whether score and rules foretold the outcomes" },
+    {
+      ...report,
+      name: "reportRules",
+      summary: "Whether score and rules foretold the outcomes",
+      answer: answers.rulesEvidence,
+    },
     async ({ deps, site }) => await rulesReport(deps, site),
   );
 
   calls.get(
     "/reports/personalisation",
-    { ...report, name: "reportPersonalisation", summary: "Clicks and conversion by call to action and variant" },
+    {
+      ...report,
+      name: "reportPersonalisation",
+      summary: "Clicks and conversion by call to action and variant",
+      answer: answers.report,
+    },
     async ({ deps, site }) => await personalisationReport(deps, site),
   );
   return app;

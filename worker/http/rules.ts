@@ -47,7 +47,8 @@ type RulesCalls = Calls<SiteRules>;
 
 function publishing(calls: RulesCalls): void {
   const publish = async (c: Context, deps: Deps, siteId: string, document: unknown, notify: boolean) => {
-    const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
+    const expected = await expectedVersion(deps, siteId, c.req.header("If-Match"));
+    const version = await publishRules(deps, siteId, { document, expected, notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
     later(c, refoldAndTell(deps));
     return answer(c, version, document);
@@ -211,11 +212,18 @@ function showVersion(
   };
 }
 
-/** The version that `If-Match` names, `null` without one (or with `*`). */
-function ifMatch(c: Context): number | null {
-  const header = c.req.header("If-Match")?.trim();
-  if (header === undefined || header === "*") return null;
-  const found = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header)?.[1];
-  if (found === undefined) throw new Failure("stale", 'If-Match takes the ETag of GET /v1/rules, such as "4".');
-  return Number(found);
+/**
+ * The version that `If-Match` names, `null` without one (or with `*`): of several the one in force, where it is among
+ * them. Weak tags count as if they were none: Cloudflare makes them of ours where it compresses an answer, and a version
+ * is the same whatever its bytes. The bare number is taken too.
+ */
+async function expectedVersion(deps: Deps, siteId: string, header: string | undefined): Promise<number | null> {
+  if (header === undefined || header.trim() === "*") return null;
+  const tags = header.split(",").map((tag) => /^(?:W\/)?("?)(\d{1,9})\1$/.exec(tag.trim())?.[2]);
+  const versions = tags.flatMap((tag) => (tag === undefined ? [] : [Number(tag)]));
+  const [first, ...more] = versions;
+  if (first === undefined) throw new Failure("stale", 'If-Match takes the ETag of GET /v1/rules, such as "4".');
+  if (more.length === 0) return first;
+  const { version } = await rulesInForce(deps, siteId);
+  return versions.includes(version) ? version : first;
 }
