@@ -33,6 +33,7 @@ export interface SetupProps {
 export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form, problems, saved }) => (
   <Page frame={frame} title="Set-up" section="setup">
     <Heading title={site.name} lead="What the site needs to have its visitors scored.">
+      <a href={link(frame, "/setup/webhooks")}>Webhooks</a>
       {frame.mayAdminister && <a href={link(frame, "/setup/keys")}>Keys</a>}
     </Heading>
     {saved && <Notice tone="good" title="Saved" />}

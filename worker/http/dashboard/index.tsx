@@ -15,6 +15,7 @@ import { leadPages } from "./leads";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
 import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
+import { webhookPages } from "./webhooks";
 
 const HOME = "/dashboard";
 const DOOR = "/dashboard/sign-in";
@@ -62,6 +63,7 @@ export function dashboardRoutes(api: Api): Hono {
   rulesPages(app, api);
   setupPages(app, api);
   keyPages(app, api);
+  webhookPages(app, api);
   // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
   app.all("*", (c) => {
     if (c.req.method === "GET" && c.req.path.endsWith("/")) return c.redirect(c.req.path.replace(/\/+$/, ""), 301);
