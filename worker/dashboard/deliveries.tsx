@@ -127,7 +127,7 @@ function told({ type, sent }: Delivery): string {
 }
 
 const STATES = {
-  pending: { tone: "", label: "waiting" },
+  pending: { tone: "warn", label: "waiting" },
   delivered: { tone: "good", label: "delivered" },
   failed: { tone: "bad", label: "given up" },
 };
@@ -160,9 +160,9 @@ const State: FC<{ delivery: Delivery; now: number }> = ({ delivery, now }) => {
 const Soon: FC<{ at: string; now: number }> = ({ at, now }) =>
   Date.parse(at) <= now ? <>at once</> : <Time at={at} now={now} />;
 
-const Answer: FC<{ delivery: Delivery }> = ({ delivery: { answer, error } }) => {
+const Answer: FC<{ delivery: Delivery }> = ({ delivery: { answer, error, status } }) => {
   if (error) return <span class="wraps">{error}</span>;
-  if (!answer) return <span class="muted">none yet</span>;
+  if (!answer) return <span class="muted">{status === "failed" ? "never called" : "none yet"}</span>;
   if (!answer.body) return <>{answer.status}, without a text</>;
   return (
     <details>

@@ -6,6 +6,7 @@ import { Deliveries } from "./deliveries";
 import { Time } from "./format";
 import { Heading, link, Notice, Page, Scroll, Token } from "./layout";
 import { Problems } from "./problem";
+import { SetupTabs } from "./setup-tabs";
 
 /** What each type tells, to choose by. */
 const TELLS: Record<AnnouncementType, string> = {
@@ -26,7 +27,7 @@ export interface WebhooksProps {
 export const WebhooksPage: FC<WebhooksProps> = ({ frame, webhooks, form, problems, deleted }) => (
   <Page frame={frame} title="Webhooks" section="setup">
     <Heading title="Webhooks" lead="Addresses of yours that are called when something happens to a lead of the site.">
-      <a href={link(frame, "/setup")}>Set-up</a>
+      <SetupTabs frame={frame} tab="Webhooks" />
     </Heading>
     {deleted && <Notice tone="good" title="The webhook is gone, and what it had yet to tell" />}
     <section class="card flush" aria-label="Webhooks">
@@ -46,7 +47,7 @@ export const WebhooksPage: FC<WebhooksProps> = ({ frame, webhooks, form, problem
 
 const List: FC<{ frame: Frame; webhooks: Webhook[] }> = ({ frame, webhooks }) => (
   <Scroll label="Webhooks">
-    <table class="stacks">
+    <table class="stacks webhooks">
       <thead>
         <tr>
           <th scope="col">Calls</th>
@@ -85,7 +86,7 @@ const NewWebhook: FC<Pick<WebhooksProps, "frame" | "form" | "problems">> = ({ fr
     <h2 id="new-webhook">A new webhook</h2>
     {problems.length > 0 && (
       <Notice tone="bad" title="Not made">
-        <Problems problems={problems} />
+        <Problems problems={problems} labels={{ url: "Address", events: "Call it when" }} />
       </Notice>
     )}
     <form method="post" action={link(frame, "/setup/webhooks")} class="fields">
@@ -171,8 +172,8 @@ const Trouble: FC<{ frame: Frame; webhook: Webhook }> = ({ frame, webhook: { id,
   return (
     <Notice tone="warn" title="Its calls fail">
       <p>
-        Nothing has been delivered since <Time at={failingSince} now={frame.now} />. Calls are tried again for a day and
-        a half; below stands what the receiver answered.
+        The first that failed: <Time at={failingSince} now={frame.now} />; nothing has been delivered since. Each call
+        is tried again for a little over a day. Below stands what the receiver answered.
       </p>
     </Notice>
   );
