@@ -1,4 +1,4 @@
-/** Tokens of the organisation's own identity provider, taken in place of a secret key. */
+/** Tokens of the organisation's own identity provider, taken in place of a secret key or of signing in with one. */
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import { SCOPES, type Scope } from "./db/keys";
 import type { Deps } from "./deps";
@@ -26,8 +26,15 @@ export function isToken(bearer: string): boolean {
   return bearer.startsWith("eyJ") && bearer.split(".").length === 3;
 }
 
-/** What a token opens. Throws `unauthorized` for one that is not valid, `busy` where that cannot be told now. */
-export async function tokenScopes(deps: Deps, provider: Provider | null, token: string): Promise<readonly Scope[]> {
+/** Whose token it is, and what it opens. */
+export interface TokenHolder {
+  scopes: readonly Scope[];
+  /** The same for all tokens of one person; a token without `sub` is its own. */
+  subject: string;
+}
+
+/** Reads a token. Throws `unauthorized` for one that is not valid, `busy` where that cannot be told now. */
+export async function tokenHolder(deps: Deps, provider: Provider | null, token: string): Promise<TokenHolder> {
   if (!provider) throw new Failure("unauthorized", "No identity provider is set up here: send a secret key.");
   try {
     const { payload } = await jwtVerify(token, deps.keySetAt(provider.jwksUrl), {
@@ -37,7 +44,7 @@ export async function tokenScopes(deps: Deps, provider: Provider | null, token: 
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(deps.clock()),
     });
-    return scopesIn(payload);
+    return { scopes: scopesIn(payload), subject: payload.sub || token };
   } catch (error) {
     if (error instanceof KeySetUnavailable) {
       console.error(JSON.stringify({ level: "error", work: "identity provider", error: error.message }));

@@ -634,6 +634,18 @@ describe("delivering", () => {
     expect((await again({ all: true })).status).toBe(400);
   });
 
+  test("a disabled webhook is in use again where nothing is left to redeliver, but by no delivery that is not there", async () => {
+    const { receiver, deliver, site, made } = await waiting();
+    receiver.answer = async () => new Response(null, { status: GONE });
+    await deliver();
+    await DB.prepare("DELETE FROM deliveries WHERE webhook_id = ?").bind(made.id).run();
+    const path = `/v1/webhooks/${made.id}/redeliver`;
+    expect((await site.rest(path, { body: { delivery: "msg_none" } })).status).toBe(404);
+    expect((await shown(site, made))?.disabled).not.toBeNull();
+    expect(await site.rest(path, { method: "POST" })).toMatchObject({ status: 202, body: { redelivered: 0 } });
+    expect(await shown(site, made)).toMatchObject({ disabled: null, failingSince: null });
+  });
+
   test("20 deliveries given up in a row disable it; one that arrives in between starts the count anew", async () => {
     const { receiver, deliver, site, made } = await waiting();
     receiver.answer = failing;

@@ -1,4 +1,5 @@
 /** What pages are given: plain data, as the verbs answer it. Types only. */
+import type { AnnouncementType } from "../core/announce";
 
 /** A ladder's level names, lowest first. */
 export interface Ladder {
@@ -155,4 +156,28 @@ export interface SiteSettings {
   name: string;
   writeKey: string;
   origins: string[];
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  events: AnnouncementType[];
+  createdAt: string;
+  failingSince: string | null;
+  disabled: { at: string; reason: string | null } | null;
+}
+
+export interface Delivery {
+  id: string;
+  type: AnnouncementType;
+  leadId: string;
+  status: "pending" | "delivered" | "failed";
+  attempts: number;
+  createdAt: string;
+  lastAttemptAt: string | null;
+  nextAttemptAt: string | null;
+  answer: { status: number; body: string | null } | null;
+  error: string | null;
+  /** The body of the call. */
+  sent: { data: Record<string, unknown> };
 }

@@ -4,6 +4,7 @@ import type { Frame, Problem } from "./data";
 import { Time } from "./format";
 import { Copy, Heading, link, Notice, Page, Scroll, Token } from "./layout";
 import { Problems } from "./problem";
+import { SetupTabs } from "./setup-tabs";
 
 export interface KeyEntry {
   id: string;
@@ -26,14 +27,14 @@ export interface KeysProps {
 
 const OPENS: Record<string, string> = {
   read: "leads, rules, this dashboard",
-  write: "events as proved, changing leads, publishing rules",
+  write: "events as proved, changing leads, publishing rules, webhooks",
   admin: "sites and keys",
 };
 
 export const KeysPage: FC<KeysProps> = ({ frame, keys, scopes, form, problems, deleted }) => (
   <Page frame={frame} title="Keys" section="setup">
     <Heading title="Keys" lead="One for each program and person, with what it needs. They are for all sites.">
-      <a href={link(frame, "/setup")}>Set-up</a>
+      <SetupTabs frame={frame} tab="Keys" />
     </Heading>
     {deleted && <Notice tone="good" title="The key is gone, and with it every session begun with it" />}
     <section class="card flush" aria-label="Keys">
@@ -66,7 +67,7 @@ export const KeysPage: FC<KeysProps> = ({ frame, keys, scopes, form, problems, d
       <h2 id="new-key">A new key</h2>
       {problems.length > 0 && (
         <Notice tone="bad" title="Not made">
-          <Problems problems={problems} />
+          <Problems problems={problems} labels={{ name: "Name", scopes: "What it opens" }} />
         </Notice>
       )}
       <form method="post" action={link(frame, "/setup/keys")} class="fields">

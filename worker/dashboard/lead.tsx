@@ -48,7 +48,6 @@ export const LeadPage: FC<LeadProps> = (props) => {
             <Idle explanation={props.explanation} now={frame.now} />
           </section>
           {frame.mayWrite && <Notes {...props} />}
-          <TheirData frame={frame} lead={lead} />
         </div>
         <div class="stack">
           <section class="card" aria-labelledby="over-time">
@@ -62,6 +61,7 @@ export const LeadPage: FC<LeadProps> = (props) => {
             <Crossings crossings={props.crossings} ladders={ladders} now={frame.now} />
           </section>
           <Who frame={frame} lead={lead} />
+          <TheirData frame={frame} lead={lead} />
         </div>
       </div>
       <section class="card" aria-labelledby="did" id="events">
@@ -187,6 +187,9 @@ function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** Of a lead that is one browser and nothing else there is nothing to split. */
+const canSplit = ({ visitors, verified }: Lead) => visitors.length > 1 || verified;
+
 const Who: FC<{ frame: Frame; lead: Lead }> = ({ frame, lead }) => (
   <section class="card" aria-labelledby="who">
     <h2 id="who">Who it is</h2>
@@ -247,16 +250,20 @@ const Who: FC<{ frame: Frame; lead: Lead }> = ({ frame, lead }) => (
               <li>
                 <code>{id}</code>
                 {verified && <span class="flag good">verified</span>}
+                {!verified && lead.known && <span class="flag">claimed</span>}
                 <span class="under" title={date(Date.parse(lastSeen), frame.now)}>
                   {relative(Date.parse(lastSeen), frame.now)}
                 </span>
-                {/* Of a lead that is one browser and nothing else there is nothing to split. */}
-                {frame.mayWrite && !verified && (lead.visitors.length > 1 || lead.verified) && (
-                  <Split frame={frame} lead={lead} visitor={id} />
-                )}
+                {frame.mayWrite && !verified && canSplit(lead) && <Split frame={frame} lead={lead} visitor={id} />}
               </li>
             ))}
           </ul>
+          {frame.mayWrite && canSplit(lead) && lead.visitors.some(({ verified }) => !verified) && (
+            <p class="muted small">
+              “Claimed” is what a browser said of itself and nothing proved. Split off, it has a lead of its own again,
+              with what it did.
+            </p>
+          )}
         </dd>
       </div>
     </dl>

@@ -36,7 +36,13 @@ export const LeadsPage: FC<LeadsProps> = (props) => {
   const empty = leads.length === 0 && !narrowed;
   return (
     <Page frame={frame} title="Leads" section="leads">
-      <Heading title="Leads" lead={empty ? undefined : "Everybody who has been on the site, by what they did there."} />
+      <Heading title="Leads" lead={empty ? undefined : "Everybody who has been on the site, by what they did there."}>
+        {leads.length > 0 && (
+          <a href={csvLink(frame, query)} download>
+            Download as CSV
+          </a>
+        )}
+      </Heading>
       {props.done && <Notice tone="good" title={props.done} />}
       {empty ? (
         <Empty frame={frame} {...props.tag} />
@@ -55,6 +61,15 @@ export const LeadsPage: FC<LeadsProps> = (props) => {
 function listLink(frame: Frame, query: LeadsQuery, change: Partial<LeadsQuery>): string {
   const { sort, ...rest } = { ...query, cursor: undefined, ...change };
   return link(frame, "", { ...rest, sort: sort === SORT_DEFAULT ? undefined : sort });
+}
+
+/** All leads that the filters let through, not this page of them alone: a call of the API, which the session opens. */
+function csvLink({ site }: Frame, { q, temperature, stage, known, minScore, disqualified, sort }: LeadsQuery): string {
+  // The API refuses what it does not know, so nothing else of the address goes along.
+  const asked = { site: site?.id, q: q?.trim(), temperature, stage, known, minScore, disqualified, sort };
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(asked)) if (value) search.set(name, value);
+  return `/v1/leads.csv?${search}`;
 }
 
 const Filters: FC<{ frame: Frame; query: LeadsQuery; ladders: Ladder[] }> = ({ frame, query, ladders }) => (
@@ -115,7 +130,7 @@ const Filters: FC<{ frame: Frame; query: LeadsQuery; ladders: Ladder[] }> = ({ f
       </label>
       <label class="tick">
         <input type="checkbox" name="disqualified" value="true" checked={query.disqualified === "true"} />
-        <span>disqualified</span>
+        <span>disqualified too</span>
       </label>
       <button type="submit">Apply</button>
     </form>

@@ -38,13 +38,18 @@ export const ProblemPage: FC<ProblemProps> = ({ frame, title, detail, kept }) =>
   );
 };
 
-/** What is wrong with a document, each with its place. */
-export const Problems: FC<{ problems: Problem[] }> = ({ problems }) => (
+/** What is wrong with a document, each with its place; of a form, with the field's label. */
+export const Problems: FC<{ problems: Problem[]; labels?: Record<string, string> }> = ({ problems, labels = {} }) => (
   <ul class="problems">
     {problems.map(({ pointer, detail }) => (
       <li>
-        <code>{pointer}</code> {detail}
+        <Place pointer={pointer} labels={labels} /> {detail}
       </li>
     ))}
   </ul>
 );
+
+const Place: FC<{ pointer: string; labels: Record<string, string> }> = ({ pointer, labels }) => {
+  const label = labels[pointer.split("/")[1] ?? ""];
+  return label === undefined ? <code>{pointer}</code> : <b>{label}</b>;
+};

@@ -4,6 +4,7 @@ import type { Frame, Problem, SiteSettings } from "./data";
 import { Time } from "./format";
 import { Copy, Heading, link, Notice, Page, Token, tag } from "./layout";
 import { Problems } from "./problem";
+import { SetupTabs } from "./setup-tabs";
 
 /** What stands in the form of a site. */
 export interface SiteForm {
@@ -33,7 +34,7 @@ export interface SetupProps {
 export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form, problems, saved }) => (
   <Page frame={frame} title="Set-up" section="setup">
     <Heading title={site.name} lead="What the site needs to have its visitors scored.">
-      {frame.mayAdminister && <a href={link(frame, "/setup/keys")}>Keys</a>}
+      <SetupTabs frame={frame} tab="Site" />
     </Heading>
     {saved && <Notice tone="good" title="Saved" />}
     <div class="columns">
@@ -121,16 +122,38 @@ export const Received: FC<{ frame: Frame; lastSeen: string | null }> = ({ frame,
   </div>
 );
 
-const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problems }) => (
+const LABELS = {
+  name: "Name",
+  origins: "Origins",
+  retentionDays: "Days that events are kept whole",
+  dailyEvents: "Most events a day",
+  jwksUrl: "Keys of your identity provider",
+  jwksAudience: "Audience of its tokens",
+};
+
+interface SiteFieldsProps {
+  form: SiteForm;
+  problems: Problem[];
+}
+
+const SiteFields: FC<SiteFieldsProps> = ({ form, problems }) => (
+  <>
+    <MainFields form={form} problems={problems} />
+    <MoreFields form={form} />
+  </>
+);
+
+/** What every site needs. */
+const MainFields: FC<SiteFieldsProps> = ({ form, problems }) => (
   <>
     {problems.length > 0 && (
       <Notice tone="bad" title="Not saved">
-        <Problems problems={problems} />
+        <Problems problems={problems} labels={LABELS} />
       </Notice>
     )}
-    <label for="name">Name</label>
+    <label for="name">{LABELS.name}</label>
     <input id="name" name="name" required maxlength={200} value={form.name} />
-    <label for="origins">Origins</label>
+    <label for="origins">{LABELS.origins}</label>
     <textarea id="origins" name="origins" rows={4} spellcheck={false} aria-describedby="origins-hint">
       {`\n${form.origins}`}
     </textarea>
@@ -142,7 +165,13 @@ const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problem
       <input type="checkbox" name="respectGpc" value="true" checked={form.respectGpc} />
       <span>Keep nothing of visitors whose browser asks so (Global Privacy Control)</span>
     </label>
-    <label for="retentionDays">Days that events are kept whole</label>
+  </>
+);
+
+/** What is right for most as it is. */
+const MoreFields: FC<{ form: SiteForm }> = ({ form }) => (
+  <>
+    <label for="retentionDays">{LABELS.retentionDays}</label>
     <input
       id="retentionDays"
       name="retentionDays"
@@ -150,9 +179,9 @@ const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problem
       value={form.retentionDays}
       placeholder="for ever"
     />
-    <label for="dailyEvents">Most events a day</label>
+    <label for="dailyEvents">{LABELS.dailyEvents}</label>
     <input id="dailyEvents" name="dailyEvents" inputmode="numeric" value={form.dailyEvents} placeholder="any number" />
-    <label for="jwksUrl">Keys of your identity provider</label>
+    <label for="jwksUrl">{LABELS.jwksUrl}</label>
     <input
       id="jwksUrl"
       name="jwksUrl"
@@ -160,7 +189,7 @@ const SiteFields: FC<{ form: SiteForm; problems: Problem[] }> = ({ form, problem
       value={form.jwksUrl}
       placeholder="https://…/jwks.json, if it signs identity tokens"
     />
-    <label for="jwksAudience">Audience of its tokens</label>
+    <label for="jwksAudience">{LABELS.jwksAudience}</label>
     <input id="jwksAudience" name="jwksAudience" value={form.jwksAudience} placeholder="any" />
   </>
 );
@@ -181,7 +210,13 @@ export const NewSitePage: FC<NewSiteProps> = ({ frame, form, problems }) => (
       {frame.mayAdminister ? (
         <form method="post" action={link(frame, "/sites/new")} class="fields">
           <Token frame={frame} />
-          <SiteFields form={form} problems={problems} />
+          <MainFields form={form} problems={problems} />
+          <details class="more" open={problems.length > 0}>
+            <summary>More, which can wait: how long events are kept, how many, identity tokens</summary>
+            <div class="fields">
+              <MoreFields form={form} />
+            </div>
+          </details>
           <button type="submit" class="primary">
             Make the site
           </button>

@@ -2,7 +2,16 @@
 import type { FC } from "hono/jsx";
 import { Document, Mark } from "./layout";
 
-export const SignIn: FC<{ next: string; wrong?: string }> = ({ next, wrong }) => (
+export interface SignInProps {
+  /** Where one wanted to go. */
+  next: string;
+  /** What is wrong with the key that was sent. */
+  wrong?: string;
+  /** Why the identity provider's word was not enough. */
+  note?: string | null;
+}
+
+export const SignIn: FC<SignInProps> = ({ next, wrong, note }) => (
   <Document title="Sign in" class="door">
     <main>
       <div class="door-card">
@@ -11,6 +20,7 @@ export const SignIn: FC<{ next: string; wrong?: string }> = ({ next, wrong }) =>
           <span>Kelvin</span>
         </p>
         <h1>Sign in</h1>
+        {note && <p class="muted small">{note} You can use a key.</p>}
         <form method="post" action="/dashboard/sign-in">
           <input type="hidden" name="next" value={next} />
           <label for="key">Secret key</label>

@@ -234,8 +234,8 @@ export async function deliveriesOf(db: D1Database, leadId: string): Promise<Deli
 }
 
 /**
- * Has a delivery of a webhook tried anew, or all that failed; the webhook is in use again. Returns how many there are,
- * which are due at once.
+ * Has a delivery of a webhook tried anew, or all that failed; the webhook is in use again, also where nothing is left that
+ * failed. Returns how many there are, which are due at once.
  */
 export async function retry(
   db: D1Database,
@@ -253,9 +253,9 @@ export async function retry(
     db
       .prepare(
         `UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL, failures = 0, failing_since = NULL
-         WHERE site_id = ?1 AND id = ?2 AND changes() > 0`,
+         WHERE site_id = ?1 AND id = ?2 AND (changes() > 0 OR (?3 IS NULL AND disabled_at IS NOT NULL))`,
       )
-      .bind(siteId, id),
+      .bind(siteId, id, delivery),
   ]);
   return retried?.meta.changes ?? 0;
 }

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { type Key, SCOPES, type Scope } from "../db/keys";
 import { Failure } from "../failure";
 import { sameText } from "../keys";
-import { isToken, tokenScopes } from "../provider";
+import { isToken, tokenHolder } from "../provider";
 import type { Api } from "./context";
 import { later } from "./later";
 
@@ -38,7 +38,7 @@ export async function keyHolder({ deps, adminKey }: Api, c: Context, text: strin
 /** Whose bearer it is. Throws `unauthorized` for one that is nobody's. */
 export async function bearerHolder(api: Api, c: Context, bearer: string): Promise<Caller> {
   if (isToken(bearer) && !isAdminKey(api.adminKey, bearer))
-    return { scopes: await tokenScopes(api.deps, api.provider, bearer), key: null };
+    return { scopes: (await tokenHolder(api.deps, api.provider, bearer)).scopes, key: null };
   const holder = await keyHolder(api, c, bearer);
   if (!holder) throw new Failure("unauthorized", "The secret key is not known.");
   return holder;

@@ -70,6 +70,7 @@ function readingLeads(calls: LeadCalls): void {
       return c.body(await streamed(lines, (error) => logError(routeOf(c), error)), 200, {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": 'attachment; filename="leads.csv"',
+        "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
       });
     },

@@ -105,7 +105,7 @@ const position = z.object({ createdAt: z.int(), id: z.string() });
 /** Longest address, characters: no server takes much longer ones. */
 const URL_MAX_CHARS = 2_000;
 const RIGHT_EVENTS = `must be an array of one or more of ${ANNOUNCEMENT_TYPES.join(", ")}`;
-const newWebhook = z.strictObject({
+export const newWebhook = z.strictObject({
   url: z
     .string("must be an absolute https address")
     .max(URL_MAX_CHARS, `must have at most ${URL_MAX_CHARS} characters`),
@@ -121,7 +121,8 @@ const redelivery = z.strictObject({
 const iso = (ms: number) => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms));
 
-function showWebhook({ id, url, events, createdAt, failingSince, disabledAt, disabledReason }: Webhook) {
+/** A webhook as it is shown: without its secret. */
+export function showWebhook({ id, url, events, createdAt, failingSince, disabledAt, disabledReason }: Webhook) {
   return {
     id,
     url,
@@ -132,7 +133,8 @@ function showWebhook({ id, url, events, createdAt, failingSince, disabledAt, dis
   };
 }
 
-function showDelivery(delivery: Delivery) {
+/** A delivery as it is shown, with the body of its call. */
+export function showDelivery(delivery: Delivery) {
   const { id, type, leadId, status, attempts, answerStatus, answerBody, error } = delivery;
   return {
     id,

@@ -9,6 +9,7 @@ import narrow from "./narrow.css.txt";
 import parts from "./parts.css.txt";
 import rules from "./rules.css.txt";
 import script from "./script.js.txt";
+import setup from "./setup.css.txt";
 
 export interface Asset {
   path: string;
@@ -24,6 +25,6 @@ export const STYLE = asset(
   "style",
   "css",
   "text/css; charset=utf-8",
-  [base, frame, controls, parts, leads, lead, rules, narrow].join("\n"),
+  [base, frame, controls, parts, leads, lead, rules, setup, narrow].join("\n"),
 );
 export const SCRIPT = asset("script", "js", "text/javascript; charset=utf-8", script);

@@ -9,12 +9,13 @@ import { BODY_MAX_BYTES } from "../body";
 import { keyHolder } from "../caller";
 import type { Api } from "../context";
 import { problem } from "../errors";
-import { closeSession, openSession, readSession } from "../session";
+import { ACCESS_SIGN_OUT, accessSession, closeSession, openSession, readSession } from "../session";
 import { keyPages } from "./keys";
 import { leadPages } from "./leads";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
 import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
+import { webhookPages } from "./webhooks";
 
 const HOME = "/dashboard";
 const DOOR = "/dashboard/sign-in";
@@ -62,6 +63,7 @@ export function dashboardRoutes(api: Api): Hono {
   rulesPages(app, api);
   setupPages(app, api);
   keyPages(app, api);
+  webhookPages(app, api);
   // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
   app.all("*", (c) => {
     if (c.req.method === "GET" && c.req.path.endsWith("/")) return c.redirect(c.req.path.replace(/\/+$/, ""), 301);
@@ -73,8 +75,16 @@ export function dashboardRoutes(api: Api): Hono {
 function doorRoutes(app: Hono, api: Api): void {
   app.get("/sign-in", async (c) => {
     const next = within(c.req.query("next"));
-    if (await readSession(api, c.req.raw)) return c.redirect(next, 303);
-    return await page(c, <SignIn next={next} />);
+    try {
+      const session = await readSession(api, c.req.raw);
+      if (session?.scopes.includes("read")) return c.redirect(next, 303);
+      const provided = await accessSession(api, c.req.raw);
+      return await page(c, <SignIn next={next} note={provided && LACKS_READ} />);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      // What is wrong with the provider's token keeps nobody out who has a key.
+      return await page(c, <SignIn next={next} note={error.detail} />);
+    }
   });
 
   app.post("/sign-in", async (c) => {
@@ -93,9 +103,13 @@ function doorRoutes(app: Hono, api: Api): void {
       if (!(error instanceof SignInNeeded)) throw error;
     });
     closeSession(c);
-    return c.redirect(DOOR, 303);
+    // Whom Access sends along is in again at once, but for its own way out.
+    const isProvided = await accessSession(api, c.req.raw).catch(() => null);
+    return c.redirect(isProvided ? ACCESS_SIGN_OUT : DOOR, 303);
   });
 }
+
+const LACKS_READ = 'What your identity provider says of you lacks the scope "read".';
 
 /** Where to go after signing in: a page of the dashboard, wherever the form says to go. */
 function within(next: string | undefined): string {

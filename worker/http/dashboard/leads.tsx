@@ -15,7 +15,7 @@ import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
 import { splitLead } from "../../split";
 import type { Api } from "../context";
 import { checked, decodeCursor, encodeCursor, flag, number } from "../input";
-import { enter, filled, laddersOf, page, signedForm } from "./visit";
+import { enter, filled, laddersOf, page, signedForm, siteIn } from "./visit";
 
 /** Leads on a page of the list; events and crossings on the page of a lead. */
 const LEADS_LIMIT = 50;
@@ -91,11 +91,6 @@ const DONE: Record<string, string> = {
   notes: "Noted; the rules have acted on it",
   split: "Split off: that browser has a lead of its own again",
   erased: "Erased: nothing of them is kept",
-};
-
-const siteIn = (c: Context): { site?: string } => {
-  const site = c.req.query("site");
-  return site === undefined ? {} : { site };
 };
 
 /** To the lead's page, so that reloading it does nothing again. */

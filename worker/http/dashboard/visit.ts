@@ -105,6 +105,12 @@ export function filled(c: Context): Fields {
   return Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== ""));
 }
 
+/** The site that the page names, to go on with. */
+export function siteIn(c: Context): { site?: string } {
+  const site = c.req.query("site");
+  return site === undefined ? {} : { site };
+}
+
 export function laddersOf({ rules }: SiteRules): Ladder[] {
   return rules.ladders.map(({ name, levels }) => ({ name, levels: levels.map((level) => level.name) }));
 }
