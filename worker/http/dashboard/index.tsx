@@ -12,6 +12,7 @@ import { problem } from "../errors";
 import { closeSession, openSession, readSession } from "../session";
 import { keyPages } from "./keys";
 import { leadPages } from "./leads";
+import { reportPages } from "./reports";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
 import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
@@ -60,6 +61,7 @@ export function dashboardRoutes(api: Api): Hono {
   doorRoutes(app, api);
   leadPages(app, api);
   rulesPages(app, api);
+  reportPages(app, api);
   setupPages(app, api);
   keyPages(app, api);
   // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
