@@ -12,6 +12,7 @@ import { distributionReport, personalisationReport, rulesReport, temperaturesRep
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { instant } from "./input";
+import { rulesReport as rulesAnswer } from "./report-answers";
 import { Calls } from "./route";
 
 /** Most days of one report: a year, and the same day of the year before. */
@@ -64,7 +65,12 @@ export function reportRoutes(api: Api): Hono {
 
   calls.get(
     "/reports/rules",
-    { ...report, name: "reportRules", summary: "Whether score and rules foretold the outcomes" },
+    {
+      ...report,
+      name: "reportRules",
+      summary: "Whether score and rules foretold the outcomes",
+      answer: rulesAnswer,
+    },
     async ({ site }) => await rulesReport(deps, site),
   );
 

@@ -52,7 +52,7 @@ export const Ready: FC<PropsWithChildren> = ({ children }) => (
 export const Sampled: FC<{ basis: Basis }> = ({ basis: { leads, read, sampled } }) =>
   sampled ? (
     <p class="muted small">
-      From a random sample: {plural(read, "lead")} of {leads.toLocaleString("en")}.
+      From a sample: {plural(read, "lead")} of {leads.toLocaleString("en")}.
     </p>
   ) : null;
 
