@@ -71,6 +71,7 @@ describe("leads without outcomes", () => {
     const html = await shown(site, "/rules");
     expect(html).toContain("Nobody has converted yet");
     expect(html).toMatch(/0 of 2/);
+    expect(html, "there is no lift to speak of").not.toContain("twice");
     const [lifts = "", never = ""] = html.split('id="never"');
     expect(lifts).toContain("#rule-demo");
     expect(lifts).not.toContain("#rule-never");

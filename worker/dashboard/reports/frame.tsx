@@ -69,22 +69,25 @@ export const NoLeads: FC<{ frame: Frame }> = ({ frame }) => (
 );
 
 /** How to tell Kelvin what became of leads. */
-export const NoOutcomes: FC<{ frame: Frame; origin: string; title: string }> = ({ frame, origin, title }) => (
-  <section class="card" aria-labelledby="outcomes">
-    <h2 id="outcomes">{title}</h2>
-    <p>
-      Nobody has converted yet, as far as Kelvin knows. Tell it who was won, lost or converted, for instance from your
-      CRM when a deal is closed; from then on this page shows whether they had the higher scores.
-    </p>
-    <div class="next">
-      <Copy id="outcome-call" text={outcomeCall(origin, frame.site?.id ?? "")} label="the call" />
-    </div>
-    <p>
-      It takes <a href={link(frame, "/setup/keys")}>a secret key</a> with the scope <code>write</code>.{" "}
-      <a href="/docs#recordOutcome">All about the call</a>
-    </p>
-  </section>
-);
+export const NoOutcomes: FC<PropsWithChildren<{ frame: Frame; origin: string; title: string }>> = (props) => {
+  const { frame, origin, title, children } = props;
+  return (
+    <section class="card" aria-labelledby="outcomes">
+      <h2 id="outcomes">{title}</h2>
+      <p>
+        Nobody has converted yet, as far as Kelvin knows. Tell it who was won, lost or converted, for instance from your
+        CRM when a deal is closed. {children}
+      </p>
+      <div class="next">
+        <Copy id="outcome-call" text={outcomeCall(origin, frame.site?.id ?? "")} label="the call" />
+      </div>
+      <p>
+        It takes <a href={link(frame, "/setup/keys")}>a secret key</a> with the scope <code>write</code>.{" "}
+        <a href="/docs#recordOutcome">All about the call</a>
+      </p>
+    </section>
+  );
+};
 
 function outcomeCall(origin: string, site: string): string {
   return [

@@ -49,7 +49,7 @@ export const Histogram: FC<HistogramProps> = (props) => {
 const Bars: FC<HistogramProps> = ({ report, thresholds, ladders }) => {
   const { data } = report;
   // Thresholds that nobody reaches are worth seeing, too.
-  const ends = [...data.flatMap(({ from, to }) => [from, to]), ...thresholds.map(({ score }) => score)];
+  const ends = [0, ...data.flatMap(({ from, to }) => [from, to]), ...thresholds.map(({ score }) => score)];
   const x = scaleLinear()
     .domain([Math.min(...ends), Math.max(...ends)])
     .range([0, 100]);

@@ -23,27 +23,31 @@ const LIFT_MOST = 16;
 const LIFT_LEAST = 2;
 
 export const LiftReport: FC<LiftProps> = ({ frame, origin, report }) => {
+  const known = report.conversion.converted > 0;
   const never = new Set(report.neverFired);
   const fired = report.data.filter(({ id }) => !never.has(id));
   return (
     <Ready>
-      {report.conversion.converted === 0 ? (
-        <NoOutcomes frame={frame} origin={origin} title="What is each rule worth?" />
-      ) : (
-        report.note && (
-          <Notice tone="warn" title="Take this with care">
-            <p>{report.note}</p>
-          </Notice>
-        )
+      {!known && (
+        <NoOutcomes frame={frame} origin={origin} title="What is each rule worth?">
+          From then on this page shows how often leads convert for which a rule fired, and how often the others.
+        </NoOutcomes>
+      )}
+      {known && report.note && (
+        <Notice tone="warn" title="Take this with care">
+          <p>{report.note}</p>
+        </Notice>
       )}
       {fired.length > 0 && (
         <section class="card flush" aria-labelledby="lift">
-          <h2 id="lift">What each rule is worth</h2>
-          <p class="muted intro">
-            The shares are of leads that converted. Lift 2 means: those for which the rule fired converted twice as
-            often as the others. Where the line crosses 1 it may mean nothing. Suggested points are what the outcomes
-            would give, all rules taken together; a hint, where many leads stand behind it.
-          </p>
+          <h2 id="lift">{known ? "What each rule is worth" : "Whom each rule fired for"}</h2>
+          {known && (
+            <p class="muted intro">
+              The shares are of leads that converted. Lift 2 means: those for which the rule fired converted twice as
+              often as the others. Where the line crosses 1 it may mean nothing. Suggested points are what the outcomes
+              would give, all rules taken together; a hint, where many leads stand behind it.
+            </p>
+          )}
           <Lifts frame={frame} rules={sorted(fired)} />
         </section>
       )}

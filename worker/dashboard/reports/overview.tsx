@@ -33,7 +33,9 @@ export const ScoreReport: FC<ScoreReportProps> = ({ frame, origin, ladders, repo
   if (report.conversion.converted === 0) {
     return (
       <Ready>
-        <NoOutcomes frame={frame} origin={origin} title="Does the score mean anything?" />
+        <NoOutcomes frame={frame} origin={origin} title="Does the score mean anything?">
+          From then on this page shows whether they had the higher scores.
+        </NoOutcomes>
       </Ready>
     );
   }
