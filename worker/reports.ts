@@ -5,7 +5,15 @@
  */
 import { Clicks } from "./core/clicks";
 import { daysBetween, endOf, type Leaving, levelThen } from "./core/days";
-import { conversion, discrimination, levelEvidence, type Observation, observed, ruleEvidence } from "./core/evidence";
+import {
+  calibration,
+  conversion,
+  discrimination,
+  levelEvidence,
+  type Observation,
+  observed,
+  ruleEvidence,
+} from "./core/evidence";
 import { endingOf } from "./core/outcome";
 import { replay } from "./core/play";
 import type { Ladder } from "./core/rules";
@@ -200,6 +208,7 @@ export async function rulesReport(deps: Deps, site: SiteRules, most = LEADS_MAX)
     },
     conversion: conversion({ hits: won + converted, of: won + lost + converted + none }),
     auc,
+    calibration: calibration(all),
     levels: levelEvidence(rules, all),
     neverFired: rules.rules.filter(({ index }) => !active.has(index)).map(({ id }) => id),
     data: ruleEvidence(rules, all),

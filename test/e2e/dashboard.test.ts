@@ -334,7 +334,7 @@ describe("leads", () => {
     expect(await idle.locator(".rule-id").allTextContents()).toEqual(["careers", "regular"]);
     expect(await idle.nth(1).textContent()).toContain("visits is at least 5 (2)");
 
-    const curve = page.locator("svg.curve");
+    const curve = page.locator(".curve");
     expect(await curve.getAttribute("aria-label")).toMatch(/^The score from .* with 2 changes of level/);
     expect(await curve.locator("circle.crossing").count()).toBe(2);
     expect(await page.locator(".crossings tbody tr").count(), "one line a crossing, on every ladder").toBe(3);
@@ -471,6 +471,10 @@ describe("whatever visitors send", () => {
       "/rules/edit",
       "/rules/versions",
       "/rules/diff?from=1&to=2",
+      "/reports",
+      "/reports/rules",
+      "/reports/levels",
+      "/reports/personalisation",
       "/setup",
       `/leads/${encodeURIComponent(EVIL)}`,
     ];
@@ -478,7 +482,7 @@ describe("whatever visitors send", () => {
       await page.goto(of(site, path));
       expect(await page.locator("main").textContent(), path).not.toBe("");
       const injected =
-        "main script, main img, main b:not(.score-cell b, .awards b), [onload], [onerror], a[href^='javascript']";
+        "main script, main img, main b:not(.score-cell b, .awards b, .amount b), [onload], [onerror], a[href^='javascript']";
       expect(await page.locator(injected).count(), path).toBe(0);
       expect(await page.locator("head script").count(), path).toBe(1);
     }

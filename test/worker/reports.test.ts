@@ -32,6 +32,7 @@ interface RulesReport {
   outcomes: Record<string, number>;
   conversion: Conversion;
   auc: { value: number | null; interval: Interval; converted: number; others: number };
+  calibration: ({ from: number; to: number; score: number; predicted: number } & Conversion)[];
   levels: ({ ladder: string; level: string } & Conversion)[];
   neverFired: string[];
   data: {
@@ -334,6 +335,19 @@ describe("GET /v1/reports/rules", () => {
     expect(low).toBeLessThan(won / pairs);
     expect(high).toBeGreaterThan(won / pairs);
     expect(before.auc.converted + before.auc.others).toBe(48);
+  });
+
+  test("calibration: groups in the order of the scores before the outcome, expected and observed", () => {
+    // Of 48 leads four groups of ten and more; there are few scores, and leads of one are not parted.
+    expect(before.calibration.length).toBeGreaterThanOrEqual(2);
+    expect(before.calibration.length).toBeLessThanOrEqual(4);
+    for (const { from, to, leads, converted } of before.calibration) {
+      const there = crowd.filter(({ score }) => score >= from && score <= to);
+      expect([leads, converted]).toEqual([there.length, there.filter(({ hit }) => hit).length]);
+    }
+    expect(before.calibration.reduce((sum, { leads }) => sum + leads, 0)).toBe(48);
+    const expected = before.calibration.reduce((sum, { predicted, leads }) => sum + predicted * leads, 0);
+    expect(expected).toBeCloseTo(before.conversion.converted, 6);
   });
 
   test("conversion by level, as it was before the outcome", () => {

@@ -4,7 +4,7 @@ import { type Levels, levelsNow } from "./levels";
 import { isConversion, type Outcome } from "./outcome";
 import type { RuleSet } from "./rules";
 import type { State } from "./state";
-import { areaUnderCurve, type Interval, rate, ratio, ridgeLogistic, type Share, wilson } from "./stats";
+import { areaUnderCurve, type Interval, logisticCurve, rate, ratio, ridgeLogistic, type Share, wilson } from "./stats";
 import { sum, View } from "./view";
 
 /** A lead at the moment before its outcome, or now where it has none. */
@@ -119,9 +119,62 @@ function fitted(rules: RuleSet, all: readonly Observation[]): Map<number, number
   return new Map(columns.map((index, i) => [index, coefficients[i] ?? 0]));
 }
 
+/** Most groups of the calibration, and fewest leads read for each: of fewer a rate says little. */
+const GROUPS_MAX = 10;
+const GROUP_MIN_LEADS = 10;
+
+/** Leads of neighbouring scores: how many the score lets expect to convert, and how many did. */
+export interface CalibrationGroup extends Conversion {
+  /** Lowest and highest score in it, and their mean. */
+  from: number;
+  to: number;
+  score: number;
+  /** Mean of the chances that a logistic fit of the score gives them. */
+  predicted: number;
+}
+
+/**
+ * Leads in the order of their scores, in groups of about equally many, the lowest first; those of one score are never
+ * parted. None where there is nothing to fit: nobody or everybody converted, or all have one score.
+ */
+export function calibration(all: readonly Observation[]): CalibrationGroup[] {
+  const chance = logisticCurve(all.map(scored), PENALTY);
+  if (!chance) return [];
+  return scoreGroups(all).map((group) => {
+    const share = shareOf(group);
+    const mean = (of: (score: number) => number) =>
+      group.reduce((sum, { score, weight }) => sum + of(score) * weight, 0) / share.of;
+    return {
+      from: group[0]?.score ?? 0,
+      to: group.at(-1)?.score ?? 0,
+      score: mean((score) => score),
+      predicted: mean(chance),
+      ...conversion(share),
+    };
+  });
+}
+
+const scored = (one: Observation) => ({ score: one.score, hit: hits(one), weight: one.weight });
+
+function scoreGroups(all: readonly Observation[]): Observation[][] {
+  const count = Math.max(1, Math.min(GROUPS_MAX, Math.floor(all.length / GROUP_MIN_LEADS)));
+  const whole = all.reduce((sum, { weight }) => sum + weight, 0);
+  const byScore = [...Map.groupBy(all, ({ score }) => score)].sort(([a], [b]) => a - b);
+  const groups = Array.from({ length: count }, (): Observation[] => []);
+  let below = 0;
+  for (const [, leads] of byScore) {
+    const weight = leads.reduce((sum, one) => sum + one.weight, 0);
+    // Those of one score go where their middle lies, however many they are.
+    const place = Math.min(count - 1, Math.floor(((below + weight / 2) / whole) * count));
+    groups[place]?.push(...leads);
+    below += weight;
+  }
+  return groups.filter((group) => group.length > 0);
+}
+
 /** How well the score tells those who convert from the others, and with how many that is known. */
 export function discrimination(all: readonly Observation[]) {
-  const found = areaUnderCurve(all.map((one) => ({ score: one.score, hit: hits(one), weight: one.weight })));
+  const found = areaUnderCurve(all.map(scored));
   const converted = all.filter(hits).length;
   return {
     value: found?.area ?? null,

@@ -95,8 +95,10 @@ export function areaUnderCurve(all: readonly Scored[]): { area: number; interval
 
 /** What a logistic fit is made from: who has which of the features, and who is a hit. */
 export interface FitRow {
-  /** Columns that are 1; the others are 0. */
+  /** Columns that are not 0. */
   ones: readonly number[];
+  /** What they are, in their order; 1 where left out. */
+  values?: readonly number[];
   hit: boolean;
   weight: number;
 }
@@ -142,16 +144,37 @@ export function ridgeLogistic(
   return { intercept: at[columns] ?? 0, coefficients: at.slice(0, columns) };
 }
 
-function linear(ones: readonly number[], at: readonly number[]): number {
+function linear({ ones, values }: FitRow, at: readonly number[]): number {
   let sum = 0;
-  for (const column of ones) sum += at[column] ?? 0;
+  for (const [i, column] of ones.entries()) sum += (at[column] ?? 0) * (values?.[i] ?? 1);
   return sum;
+}
+
+function chanceOf(sum: number): number {
+  return 1 / (1 + Math.exp(-sum));
+}
+
+/**
+ * The chance of a hit at each score: a logistic fit of the score alone, as `ridgeLogistic` with the score in standard
+ * deviations from its mean, so that the penalty asks the same of every unit. The chances of all come to as many hits as
+ * there were. `null`: there are no hits or no misses, or all have one score.
+ */
+export function logisticCurve(all: readonly Scored[], penalty: number): ((score: number) => number) | null {
+  const hits = all.filter(({ hit }) => hit).length;
+  const weight = all.reduce((sum, one) => sum + one.weight, 0);
+  const mean = all.reduce((sum, one) => sum + one.weight * one.score, 0) / weight;
+  const deviation = Math.sqrt(all.reduce((sum, one) => sum + one.weight * (one.score - mean) ** 2, 0) / weight);
+  if (hits === 0 || hits === all.length || !(deviation > 0)) return null;
+  const rows = all.map(({ score, hit, weight }) => ({ ones: [0], values: [(score - mean) / deviation], hit, weight }));
+  const { intercept, coefficients } = ridgeLogistic(rows, 1, penalty);
+  return (score) => chanceOf(intercept + (coefficients[0] ?? 0) * ((score - mean) / deviation));
 }
 
 function lossAt(rows: readonly FitRow[], penalties: readonly number[], at: readonly number[]): number {
   let loss = 0;
-  for (const { ones, hit, weight } of rows) {
-    const towards = hit ? -linear(ones, at) : linear(ones, at);
+  for (const row of rows) {
+    const { hit, weight } = row;
+    const towards = hit ? -linear(row, at) : linear(row, at);
     // log(1 + e^x) without overflow.
     loss += weight * (Math.max(0, towards) + Math.log1p(Math.exp(-Math.abs(towards))));
   }
@@ -164,13 +187,17 @@ function newtonStep(rows: readonly FitRow[], penalties: readonly number[], at: r
   const gradient = at.map((value, i) => (penalties[i] ?? 0) * value);
   const hessian = new Float64Array(size * size);
   for (let i = 0; i < size; i++) hessian[i * size + i] = penalties[i] ?? 0;
-  for (const { ones, hit, weight } of rows) {
-    const chance = 1 / (1 + Math.exp(-linear(ones, at)));
+  for (const row of rows) {
+    const { ones, values, hit, weight } = row;
+    const chance = chanceOf(linear(row, at));
     const off = weight * (chance - (hit ? 1 : 0));
     const curve = weight * chance * (1 - chance);
-    for (const i of ones) {
-      gradient[i] = (gradient[i] ?? 0) + off;
-      for (const j of ones) hessian[i * size + j] = (hessian[i * size + j] ?? 0) + curve;
+    for (const [k, i] of ones.entries()) {
+      const value = values?.[k] ?? 1;
+      gradient[i] = (gradient[i] ?? 0) + off * value;
+      for (const [l, j] of ones.entries()) {
+        hessian[i * size + j] = (hessian[i * size + j] ?? 0) + curve * value * (values?.[l] ?? 1);
+      }
     }
   }
   return solve(hessian, gradient);

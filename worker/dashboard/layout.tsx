@@ -22,11 +22,12 @@ export const Document: FC<PropsWithChildren<{ title: string; class?: string }>> 
   </html>
 );
 
-export type Section = "leads" | "rules" | "setup";
+export type Section = "leads" | "rules" | "reports" | "setup";
 
 const SECTIONS: { section: Section; path: string; label: string }[] = [
   { section: "leads", path: "", label: "Leads" },
   { section: "rules", path: "/rules", label: "Rules" },
+  { section: "reports", path: "/reports", label: "Reports" },
   { section: "setup", path: "/setup", label: "Set-up" },
 ];
 

@@ -137,6 +137,11 @@ export function reasonWords({ field, test, actual, holds, pruned }: Reason): { a
   return { asked: `${fieldLabel(field)} ${testWords(test)}`, met };
 }
 
+/** Where on the page of rules one of them stands. */
+export function ruleAnchor(id: string): string {
+  return `rule-${encodeURIComponent(id.toWellFormed())}`;
+}
+
 /** A rule of the document in words. */
 export function ruleWords(rule: Record<string, unknown>): { when: string; effect: string; bounds: string } {
   const when =

@@ -12,6 +12,7 @@ import { distributionReport, personalisationReport, rulesReport, temperaturesRep
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { instant } from "./input";
+import * as reports from "./report-answers";
 import { Calls } from "./route";
 
 /** Most days of one report: a year, and the same day of the year before. */
@@ -48,7 +49,7 @@ export function reportRoutes(api: Api): Hono {
 
   calls.get(
     "/reports/distribution",
-    { ...report, name: "reportDistribution", summary: "Leads by score", answer: answers.distribution },
+    { ...report, name: "reportDistribution", summary: "Leads by score", answer: reports.distribution },
     async ({ deps, site }) => await distributionReport(deps, site),
   );
 
@@ -59,7 +60,7 @@ export function reportRoutes(api: Api): Hono {
       name: "reportTemperatures",
       summary: "Leads by level, day by day",
       query: temperaturesQuery,
-      answer: answers.temperatures,
+      answer: reports.temperatures,
     },
     async ({ deps, site, query: { ladder, from, to } }) => {
       const ladders = laddersOf(site.rules.ladders, ladder);
@@ -73,7 +74,7 @@ export function reportRoutes(api: Api): Hono {
       ...report,
       name: "reportRules",
       summary: "Whether score and rules foretold the outcomes",
-      answer: answers.rulesEvidence,
+      answer: reports.rulesEvidence,
     },
     async ({ deps, site }) => await rulesReport(deps, site),
   );

@@ -7,6 +7,7 @@ import lead from "./lead.css.txt";
 import leads from "./leads.css.txt";
 import narrow from "./narrow.css.txt";
 import parts from "./parts.css.txt";
+import reports from "./reports.css.txt";
 import rules from "./rules.css.txt";
 import script from "./script.js.txt";
 import setup from "./setup.css.txt";
@@ -25,6 +26,6 @@ export const STYLE = asset(
   "style",
   "css",
   "text/css; charset=utf-8",
-  [base, frame, controls, parts, leads, lead, rules, setup, narrow].join("\n"),
+  [base, frame, controls, parts, leads, lead, rules, reports, setup, narrow].join("\n"),
 );
 export const SCRIPT = asset("script", "js", "text/javascript; charset=utf-8", script);

@@ -2,7 +2,7 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import type { Frame } from "../data";
 import { Copy, Heading, link, Notice, Page, Scroll } from "../layout";
-import { conditionWords, decayWords, ruleWords } from "../words";
+import { conditionWords, decayWords, ruleAnchor, ruleWords } from "../words";
 import { pretty } from "./text";
 
 type Part = Record<string, unknown>;
@@ -90,7 +90,7 @@ const RuleTable: FC<{ rules: Part[] }> = ({ rules }) => (
         {rules.map((rule) => {
           const { when, effect, bounds } = ruleWords(rule);
           return (
-            <tr>
+            <tr id={ruleAnchor(String(rule.id))}>
               <th scope="row">
                 <span class="rule-id">{String(rule.id)}</span>
                 {rule.dimension !== undefined && <span class="under">{String(rule.dimension)}</span>}

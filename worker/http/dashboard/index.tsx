@@ -12,6 +12,7 @@ import { problem } from "../errors";
 import { ACCESS_SIGN_OUT, accessSession, closeSession, openSession, readSession } from "../session";
 import { keyPages } from "./keys";
 import { leadPages } from "./leads";
+import { reportPages } from "./reports";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
 import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
@@ -61,6 +62,7 @@ export function dashboardRoutes(api: Api): Hono {
   doorRoutes(app, api);
   leadPages(app, api);
   rulesPages(app, api);
+  reportPages(app, api);
   setupPages(app, api);
   keyPages(app, api);
   webhookPages(app, api);

@@ -188,7 +188,7 @@ function cooling({ site, lead }: Current, now: number, validUntil: string | null
 }
 
 /** Scores at which the temperature changes, where the rules say it that plainly. */
-function thresholds({ rules }: SiteRules): Threshold[] {
+export function thresholds({ rules }: SiteRules): Threshold[] {
   return (rules.document.levels.temperature ?? []).flatMap(({ name, when }) => {
     const test = when?.score;
     const score = typeof test === "object" && test !== null && "gte" in test ? test.gte : null;
