@@ -173,7 +173,10 @@ function trying(calls: RulesCalls, { deps }: Api): void {
       summary: "What a document would do to the leads there are; nothing is written",
       answer: answers.preview,
     },
-    async ({ site, body }) => await previewRules(deps, site, body),
+    async ({ site, body }) => {
+      const { moved: _, ...preview } = await previewRules(deps, site, body);
+      return preview;
+    },
   );
 }
 
