@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { PRESETS } from "../../worker/core/presets/index.ts";
 import { escapePointer } from "../../worker/core/problems.ts";
 import { readStory, STORY_MAX_LINES } from "../../worker/core/story.ts";
-import { lineOf, lineOfError, linesOf } from "../../worker/dashboard/rules/places.ts";
+import { lineOf, lineOfMistake, linesOf } from "../../worker/dashboard/rules/places.ts";
 import { pretty } from "../../worker/dashboard/rules/text.ts";
 
 describe("the line of a part", () => {
@@ -52,19 +52,45 @@ describe("the line of a part", () => {
     expect(lineOf(lines, "#/levels")).toBe(1);
   });
 
-  test("is told of text that is no JSON", () => {
-    for (const [text, line] of [
-      ['{\n"a": 1,,\n}', 2],
-      ['{\n"a": [\n', 3],
-    ] as const) {
-      try {
-        JSON.parse(text);
-        expect.unreachable();
-      } catch (error) {
-        expect(lineOfError(text, String(error))).toBe(line);
-      }
-    }
+  test.each([
+    ['{\n"a": 1,,\n}', 2],
+    ['{\n"a": [\n', 3],
+    ['{\n"a": 1,\n}', 3],
+    ['{\n"a\n": 1 }', 2],
+    ["[1\n2]", 2],
+    ["[1,\nnul]", 2],
+    ["{}\n}", 2],
+    ['{ "a" "b" }', 1],
+    ["[}", 1],
+    ["", 1],
+  ])("is told of text that is no JSON: %j", (text, line) => {
+    expect(() => JSON.parse(text)).toThrow();
+    expect(lineOfMistake(text)).toBe(line);
   });
+
+  test("is none in JSON, and is one wherever a sign is amiss", () => {
+    const value = fc.jsonValue({ maxDepth: 3 }).map((one) => JSON.stringify(one, null, 1));
+    fc.assert(
+      fc.property(value, (text) => lineOfMistake(text) === null),
+      { numRuns: 100 },
+    );
+    const broken = fc.tuple(value, fc.nat(), fc.constantFrom("", ",", '"', "}", "[", ":", "x"));
+    const agrees = ([text, at, sign]: [string, number, string]) => {
+      const place = at % text.length;
+      const changed = text.slice(0, place) + sign + text.slice(place + 1);
+      return (lineOfMistake(changed) === null) === isJson(changed);
+    };
+    fc.assert(fc.property(broken, agrees), { numRuns: 300 });
+  });
+
+  function isJson(text: string): boolean {
+    try {
+      JSON.parse(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
 });
 
 describe("a made-up visitor", () => {

@@ -185,6 +185,17 @@ describe("typing changes", () => {
     });
   });
 
+  test("a value left empty is missing, and is filled in where it stands", () => {
+    const known = (value: string) => rule(3, { "while/new/field": "known", "while/new/value": value });
+    expect(known("yes")).toMatchObject({ while: { known: true } });
+    expect(known("no")).toMatchObject({ while: { known: false } });
+    const empty = { ...DOCUMENT, rules: [known("")] };
+    expect(compileRules(empty)).toMatchObject({ errors: [{ pointer: "#/rules/0/while/known" }] });
+    expect(readForm(empty, sent(empty, { "rules/0/while/1/value": "true" }))).toMatchObject({
+      rules: [{ while: { "email.domain": { in: ["rival.example"] }, known: true } }],
+    });
+  });
+
   test("a second test of a field joins the first, or stands beside it", () => {
     const row = (comparison: string, value: string) => ({
       "while/new/field": "visits",

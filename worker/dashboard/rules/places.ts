@@ -7,7 +7,7 @@ interface Open {
 }
 
 /** Texts, brackets, and what separates: all that tells where one is. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|\n/g;
+const TOKENS = /"(?:[^"\\\n]|\\.)*"?|[{}[\],:]|[^\s{}[\],:"]+|\n/g;
 
 /** The line of every part by its JSON pointer ("#/rules/0"), from 1. Of text that is no JSON, as far as it makes sense. */
 export function linesOf(text: string): Map<string, number> {
@@ -56,9 +56,54 @@ export function lineOf(lines: ReadonlyMap<string, number>, pointer: string): num
   return 1;
 }
 
-/** The line that the parser's words name: "… at position 41 (line 3 column 7)". */
-export function lineOfError(text: string, detail: string): number | null {
-  const position = /position (\d+)/.exec(detail)?.[1];
-  if (position !== undefined) return text.slice(0, Number(position)).split("\n").length;
-  return /end of JSON|Unterminated/i.test(detail) ? text.split("\n").length : null;
+type Wanted = "value" | "value or ]" | "key" | "key or }" | ":" | ", or end";
+
+/** The line at which a text stops being JSON; engines do not all tell. `null`: it is JSON all through. */
+export function lineOfMistake(text: string): number | null {
+  const open: ("{" | "[")[] = [];
+  let wanted: Wanted = "value";
+  let line = 1;
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === "\n") line++;
+    else {
+      const next = after(token, wanted, open);
+      if (next === null) return line;
+      wanted = next;
+    }
+  }
+  return open.length > 0 || wanted !== ", or end" ? line : null;
+}
+
+/** What is wanted after a token; `null` where it may not stand. */
+function after(token: string, wanted: Wanted, open: ("{" | "[")[]): Wanted | null {
+  const inner = open.at(-1);
+  const takesValue = wanted === "value" || wanted === "value or ]";
+  switch (token) {
+    case "{":
+    case "[":
+      if (takesValue) open.push(token);
+      return takesValue ? (token === "{" ? "key or }" : "value or ]") : null;
+    case "}":
+    case "]": {
+      const isEnd = wanted === ", or end" || wanted === (token === "}" ? "key or }" : "value or ]");
+      return isEnd && open.pop() === (token === "}" ? "{" : "[") ? ", or end" : null;
+    }
+    case ",":
+      return wanted === ", or end" && inner ? (inner === "{" ? "key" : "value") : null;
+    case ":":
+      return wanted === ":" ? "value" : null;
+    default:
+      if (!isWhole(token)) return null;
+      if (wanted === "key" || wanted === "key or }") return token.startsWith('"') ? ":" : null;
+      return takesValue ? ", or end" : null;
+  }
+}
+
+function isWhole(token: string): boolean {
+  try {
+    JSON.parse(token);
+    return true;
+  } catch {
+    return false;
+  }
 }

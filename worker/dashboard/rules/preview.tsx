@@ -16,8 +16,8 @@ export const PreviewResult: FC<{ frame: Frame; preview: Preview }> = ({ frame, p
         "There is no lead yet to try it on. Make up a visitor below to see what the rules give."
       ) : (
         <>
-          <b>{preview.moved === 0 ? "No lead" : plural(preview.moved, "lead")}</b> of {preview.sampled} would stand on
-          another level; nothing was written.
+          <strong>{preview.moved === 0 ? "No lead" : plural(preview.moved, "lead")}</strong> of {preview.sampled} would
+          stand on another level; nothing was written.
         </>
       )}
     </p>

@@ -4,7 +4,7 @@ import type { Finding, Problem } from "../data";
 import { plural } from "../format";
 import { Notice } from "../layout";
 import { isPart, itemsOf } from "./form/json";
-import { lineOf, lineOfError, linesOf } from "./places";
+import { lineOf, lineOfMistake, linesOf } from "./places";
 
 export type Verdict =
   | { kind: "unreadable"; detail: string }
@@ -27,7 +27,7 @@ export const VerdictNotice: FC<{ verdict: Verdict; judged: Judged }> = ({ verdic
       return (
         <Notice tone="bad" title="This is not JSON yet">
           <p>
-            <Line line={lineOfError(judged.text, verdict.detail)} /> {verdict.detail}
+            <Line line={lineOfMistake(judged.text)} /> {verdict.detail}
           </p>
         </Notice>
       );

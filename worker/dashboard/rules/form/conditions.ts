@@ -50,21 +50,26 @@ export function rowsOf(condition: unknown): { rows: Shown[]; kept: [string, unkn
 type Compared = Pick<Row, "comparison" | "value">;
 
 function testRows(test: unknown): Compared[] | null {
-  if (isScalar(test)) return [{ comparison: "is", value: showScalar(test) }];
+  if (isScalar(test) || test === null) return [{ comparison: "is", value: shown(test) }];
   if (isList(test)) return [{ comparison: "in", value: showList(test) }];
   if (!isPart(test)) return null;
   const rows = Object.entries(test).map(([operator, operand]) => operatorRow(operator, operand));
   return rows.length > 0 && rows.every((row) => row !== null) ? rows : null;
 }
 
+/** A missing value is what a field left empty is read as: wrong, and still to be mended there. */
+function shown(value: Scalar | null): string {
+  return value === null ? "" : showScalar(value);
+}
+
 function isList(value: unknown): value is Scalar[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isScalar);
+  return Array.isArray(value) && value.every(isScalar);
 }
 
 function operatorRow(operator: string, operand: unknown): Compared | null {
   switch (operator) {
     case "eq":
-      return isScalar(operand) ? { comparison: "is", value: showScalar(operand) } : null;
+      return isScalar(operand) || operand === null ? { comparison: "is", value: shown(operand) } : null;
     case "in":
     case "between":
       return isList(operand) ? { comparison: operator, value: showList(operand) } : null;
@@ -88,11 +93,19 @@ function operatorRow(operator: string, operand: unknown): Compared | null {
 const TEXT_FIELDS =
   /^(?:path|url|host|referrer|title|source|medium|campaign|term|content|country|status|feedback|email(?:\.domain)?|source\..+)$/;
 
+/** Fields that are yes or no, which is also what one may write. */
+const FLAGS = /^(?:known|verified|email\.free)$/;
+
+function readFlag(value: string): Scalar {
+  const said = value.trim().toLowerCase();
+  return said === "yes" || said === "no" ? said === "yes" : readScalar(value);
+}
+
 function operatorOf({ field, comparison, value }: Row): [operator: string, operand: unknown] {
   const isText = TEXT_FIELDS.test(field);
   switch (comparison) {
     case "is":
-      return ["eq", readScalar(value, isText)];
+      return ["eq", value.trim() === "" ? null : FLAGS.test(field) ? readFlag(value) : readScalar(value, isText)];
     case "in":
     case "between":
       return [comparison, readList(value, isText)];

@@ -131,7 +131,7 @@ export const Parts: FC<FormPart & { kind: "dimensions" | "groups" }> = (props) =
         {entriesOf(document[kind]).map(([name], i) => (
           <li>
             <span class="level-line">
-              <b>{name}</b>
+              <strong>{name}</strong>
               <Act action={`drop ${kind}/${i}`} to={kind} here={here} label={`Remove ${one} ${name}`}>
                 ✕
               </Act>
@@ -167,7 +167,7 @@ export const Counters: FC<Pick<FormPart, "document" | "problems">> = ({ document
       <ul class="part-rows">
         {counters.map(([name, counter]) => (
           <li>
-            <b>{name}</b> {isPart(counter) && counterWords(counter)}
+            <strong>{name}</strong> {isPart(counter) && counterWords(counter)}
             <Wrong problems={problems} at={`#/counters/${escaped(name)}`} />
           </li>
         ))}

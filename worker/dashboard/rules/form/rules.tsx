@@ -29,7 +29,7 @@ export const Wrong: FC<{ problems: readonly Problem[]; at: string }> = ({ proble
     <ul class="wrong">
       {found.map(({ pointer, detail }) => (
         <li class="field-error">
-          {pointer.slice(at.length + 1) && <b>{decodeURI(pointer.slice(at.length + 1))}: </b>}
+          {pointer.slice(at.length + 1) && <strong>{decodeURI(pointer.slice(at.length + 1))}: </strong>}
           {detail}
         </li>
       ))}
