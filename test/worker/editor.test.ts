@@ -139,14 +139,18 @@ describe("the table", () => {
     expect(draftIn(back.html)).toEqual({ ...draft, rules: draft.rules.slice(0, 2) });
   });
 
-  test.each(["null", "[]", "3", '{"rules": 5, "levels": [1]}', '{"rules": [null, 3, {"id": {}}], "levels": {"a": 1}}'])(
-    "copes with %s",
-    async (document) => {
-      expect((await editor.json("table", document)).status).toBe(200);
-      expect((await editor.json("check", document)).status).toBe(422);
-      expect((await editor.send({ view: "table", document, action: "check" })).status).toBe(422);
-    },
-  );
+  test.each([
+    "null",
+    "[]",
+    "3",
+    '{"rules": 5, "levels": [1]}',
+    '{"rules": [null, 3, {"id": {}}], "levels": {"a": 1}}',
+    '{"dimensions": {"\\ud800": {"min": 2, "max": 1}}, "levels": {"\\ud800": [{}]}}',
+  ])("copes with %s", async (document) => {
+    expect((await editor.json("table", document)).status).toBe(200);
+    expect((await editor.json("check", document)).status).toBe(422);
+    expect((await editor.send({ view: "table", document, action: "check" })).status).toBe(422);
+  });
 
   test("begins from a preset or from what is in force, and publishes neither", async () => {
     expect(draftIn((await editor.table("preset minimal")).html)).toHaveProperty("levels.stage");

@@ -1,5 +1,7 @@
 /** Where the parts of a document stand in its text, so that what is said of a part leads to its line. */
 
+import { escapePointer } from "../../core/problems";
+
 interface Open {
   pointer: string;
   /** Of an array: the place of the item that comes. */
@@ -41,7 +43,7 @@ export function linesOf(text: string): Map<string, number> {
 /** A key as a step of a pointer (RFC 6901 §6). */
 function step(token: string): string {
   try {
-    return encodeURI(String(JSON.parse(token)).replaceAll("~", "~0").replaceAll("/", "~1"));
+    return escapePointer(String(JSON.parse(token)));
   } catch {
     return token;
   }

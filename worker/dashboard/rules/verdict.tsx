@@ -84,10 +84,16 @@ const Line: FC<{ line: number | null }> = ({ line }) =>
     </a>
   );
 
+const SECTIONS = ["rules", "levels", "dimensions", "groups", "counters"];
+
 /** To a rule, or to the part of the page that has what is meant. */
 const Row: FC<{ pointer: string; document: unknown }> = ({ pointer, document }) => {
   const [, part = "", name = ""] = pointer.split("/");
-  if (part !== "rules" || name === "") return part === "" ? null : <a href={`#${part}-heading`}>{part}</a>;
+  if (part !== "rules" || name === "") {
+    // How far one may fall stands with the levels.
+    const section = part === "hysteresis" ? "levels" : part;
+    return SECTIONS.includes(section) ? <a href={`#${section}-heading`}>{section}</a> : null;
+  }
   const rule = itemsOf(isPart(document) ? document.rules : null)[Number(name)];
   const id = isPart(rule) && typeof rule.id === "string" ? rule.id : `rule ${Number(name) + 1}`;
   return <a href={`#rules-${name}`}>{id}</a>;
