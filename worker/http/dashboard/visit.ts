@@ -37,10 +37,10 @@ export class SiteNeeded extends Failure {
   }
 }
 
-async function signedIn(api: Api, c: Context, kept?: string): Promise<Session> {
+async function signedIn(api: Api, c: Context, kept?: () => string | undefined): Promise<Session> {
   const session = await readSession(api, c.req.raw);
   if (session?.scopes.includes("read")) return session;
-  throw new SignInNeeded(kept);
+  throw new SignInNeeded(kept?.());
 }
 
 /** Lets somebody signed in come to a page that does without a site. */
@@ -93,7 +93,7 @@ export async function signedForm(
   kept: (fields: Fields) => string | undefined = () => undefined,
 ): Promise<Fields> {
   const fields = await ownForm(c);
-  const session = await signedIn(api, c, kept(fields));
+  const session = await signedIn(api, c, () => kept(fields));
   requireFormToken(session, fields.formToken);
   const scope = typeof wanted === "string" ? wanted : wanted(fields);
   if (!session.scopes.includes(scope)) throw new Failure("forbidden", `Your key lacks the scope "${scope}".`);
