@@ -28,7 +28,8 @@ export async function rulesVersion(deps: Deps, siteId: string, version: number):
   throw new Failure("not_found", `There is no version ${version} of the rules.`);
 }
 
-function compile(document: unknown): RuleSet {
+/** The rule set of a document that is not published yet. */
+export function compileDraft(document: unknown): RuleSet {
   const result = compileRules(document);
   if ("rules" in result) return result.rules;
   throw new Failure("invalid_rules", "The rules in force are unchanged; errors says what is wrong.", result.errors);
@@ -48,7 +49,7 @@ export interface Publication {
 /** Publishes a document as the site's next version and returns its number. */
 export async function publishRules(deps: Deps, siteId: string, publication: Publication): Promise<number> {
   const { document, expected, notify } = publication;
-  compile(document);
+  compileDraft(document);
   const text = JSON.stringify(document);
   for (let tries = 0; tries < PUBLISH_TRIES_MAX; tries++) {
     const { version } = await rulesInForce(deps, siteId);
@@ -68,15 +69,22 @@ const SEEN_LEADS = 200;
 
 /** What is questionable about a document that is valid. */
 export async function checkRules(deps: Deps, site: SiteRules, document: unknown): Promise<Finding[]> {
-  const rules = compile(document);
+  const rules = compileDraft(document);
+  return lint(rules, await seenOn(deps, site));
+}
+
+/** Paths of pages and names of track events that leads of the site had lately. */
+export async function seenOn(deps: Deps, site: SiteRules): Promise<{ paths: string[]; events: string[] }> {
   const paths = new Set<string>();
+  const events = new Set<string>();
   for (const row of await leadsAfter(deps.db, site.id, "", SEEN_LEADS)) {
     for (const event of JSON.parse(row.tail)) {
       const path = event.properties?.path ?? event.context?.page?.path;
       if (typeof path === "string") paths.add(path);
+      if (typeof event.event === "string") events.add(event.event);
     }
   }
-  return lint(rules, { paths: [...paths] });
+  return { paths: [...paths], events: [...events] };
 }
 
 /** Most leads that a preview scores. Ids are random, so the first in their order are a fair sample. */
@@ -103,17 +111,20 @@ export interface Preview {
   movers: Mover[];
   /** Leads that were scored. */
   sampled: number;
+  /** Leads that stand on another level then, on whatever ladder. */
+  moved: number;
 }
 
 /** What a document would do to stored leads; nothing is written. */
 export async function previewRules(deps: Deps, site: SiteRules, document: unknown): Promise<Preview> {
-  const draft = compile(document);
-  const preview: Preview = { before: counts(site.rules), after: counts(draft), movers: [], sampled: 0 };
+  const draft = compileDraft(document);
+  const preview: Preview = { before: counts(site.rules), after: counts(draft), movers: [], sampled: 0, moved: 0 };
   for (let cursor = ""; preview.sampled < PREVIEW_MAX_LEADS; ) {
     const chunk = await readingAgain(() => previewChunk(deps, site, draft, cursor));
     for (const { before, after } of chunk) {
       add(preview.before, before.levels);
       add(preview.after, after.levels);
+      if (moves(before.levels, after.levels)) preview.moved++;
     }
     preview.movers = furthest([...preview.movers, ...chunk.map(mover)]);
     preview.sampled += chunk.length;
@@ -172,6 +183,10 @@ function add(to: Counts, levels: Record<string, string>): void {
     const ladderCounts = to[ladder];
     if (ladderCounts) ladderCounts[level] = (ladderCounts[level] ?? 0) + 1;
   }
+}
+
+function moves(before: Record<string, string>, after: Record<string, string>): boolean {
+  return Object.keys({ ...before, ...after }).some((ladder) => before[ladder] !== after[ladder]);
 }
 
 function mover({ id, email, before, after }: Tried): Mover {

@@ -357,6 +357,7 @@ describe("rules", () => {
     await signIn(of(site, "/rules"));
     expect(await page.locator(".rule-table").textContent()).toContain("on “page” where page path matches “/pricing*”");
     await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await page.getByRole("button", { name: "JSON" }).click();
 
     await edit((text) => text.replace('"points": 50', '"points": 50,,'));
     await page.getByRole("button", { name: "Check" }).click();
@@ -393,6 +394,7 @@ describe("rules", () => {
   test("do not overwrite what somebody else published meanwhile", async () => {
     const site = await api.createSite(RULES);
     await signIn(of(site, "/rules/edit"));
+    await page.getByRole("button", { name: "JSON" }).click();
     await edit((text) => text.replace('"points": 50', '"points": 51'));
     await site.publish({ ...RULES, rules: RULES.rules.slice(0, 2) });
     await page.getByRole("button", { name: "Publish" }).click();
@@ -491,6 +493,7 @@ describe("whatever visitors send", () => {
     await page.goto(of(site, "/rules/edit"));
     await page.getByRole("button", { name: "Preview" }).click();
     await headings("What it would do").waitFor();
+    await page.getByRole("button", { name: "JSON" }).click();
     expect(JSON.parse(await page.getByLabel("The rules as JSON").inputValue())).toEqual(rules);
   });
 });

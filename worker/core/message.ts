@@ -6,8 +6,8 @@ import * as z from "zod";
 import type { Rejection } from "../../snippet/wire";
 import { withBareAddresses } from "./address";
 import { DAY_MS } from "./duration";
-import type { EventType, Json, JsonObject, LoggedEvent } from "./event";
-import { dig, parseUrl, put } from "./read";
+import type { EventType, JsonObject, LoggedEvent } from "./event";
+import { dig, parseUrl, put, tooDeep } from "./read";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
 export const MESSAGE_MAX_BYTES = 32_768;
@@ -238,10 +238,4 @@ function countryOf(message: Message, reception: Reception): string | undefined {
   const stated = dig(message.context ?? {}, "location.country");
   const country = typeof stated === "string" && stated.length <= 64 ? stated : reception.country;
   return country?.length === 2 ? country.toUpperCase() : country;
-}
-
-function tooDeep(value: unknown, left: number): boolean {
-  if (value === null || typeof value !== "object") return false;
-  if (left === 0) return true;
-  return Object.values(value).some((inner) => tooDeep(inner as Json, left - 1));
 }

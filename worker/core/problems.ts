@@ -19,7 +19,8 @@ export class Problems {
 
 /** One step of a JSON pointer in its URI fragment form (RFC 6901 §3 and §6). */
 export function escapePointer(name: string): string {
-  return encodeURI(name.replaceAll("~", "~0").replaceAll("/", "~1"));
+  // JSON may hold broken Unicode, which no URI can.
+  return encodeURI(name.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1"));
 }
 
 const ARTICLES: Record<string, string> = {

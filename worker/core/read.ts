@@ -69,3 +69,10 @@ export function parseUrl(text: Json | undefined): URL | null {
 export function put(object: JsonObject, key: string, value: Json): void {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
+
+/** Whether a value nests deeper than so many levels; looks no deeper itself. */
+export function tooDeep(value: unknown, most: number): boolean {
+  if (value === null || typeof value !== "object") return false;
+  if (most === 0) return true;
+  return Object.values(value).some((inner) => tooDeep(inner, most - 1));
+}

@@ -132,6 +132,8 @@ export interface Finding {
   detail: string;
   mend: string;
   rules: string[];
+  /** Place in the document. */
+  pointer?: string;
 }
 
 export type Counts = Record<string, Record<string, number>>;
@@ -149,6 +151,24 @@ export interface Preview {
   after: Counts;
   movers: Mover[];
   sampled: number;
+  moved: number;
+}
+
+/** Where somebody stands under one rule set, and why. */
+export interface Standing {
+  exact: number;
+  levels: Record<string, string>;
+  disqualified: string | null;
+  lines: RuleLine[];
+  clamps: { dimension: string; points: number }[];
+}
+
+/** Somebody under the rules in force and under a draft. */
+export interface Trial {
+  /** `null`: made up. */
+  lead: { id: string; email: string | null; userIds: string[]; traits: Record<string, unknown> } | null;
+  before: Standing;
+  after: Standing;
 }
 
 export interface SiteSettings {

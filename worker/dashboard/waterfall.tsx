@@ -139,7 +139,7 @@ const RuleName: FC<{ line: RuleLine; now: number }> = ({ line, now }) => (
   </>
 );
 
-const Reasons: FC<{ because: Reason[] }> = ({ because }) =>
+export const Reasons: FC<{ because: Reason[] }> = ({ because }) =>
   because.length === 0 ? null : (
     <ul class="reasons">
       {because.map((reason) => {
@@ -155,7 +155,7 @@ const Reasons: FC<{ because: Reason[] }> = ({ because }) =>
     </ul>
   );
 
-const STANDING: Record<RuleLine["state"], string> = {
+export const STANDING: Record<RuleLine["state"], string> = {
   counting: "in effect",
   capped: "cut to nothing by its group",
   decayed: "faded or reset",

@@ -176,3 +176,11 @@ export function decayWords(decay: Record<string, unknown>): string {
   if (decay.expires !== undefined) return `ends after ${String(decay.expires)}`;
   return `loses ${String(decay.percent)} % every ${String(decay.every)}`;
 }
+
+/** What a counter of the document counts. */
+export function counterWords({ on, where, sum, within }: Record<string, unknown>): string {
+  const what = sum === undefined ? "counts" : `sums ${String(sum)} of`;
+  const which = isObject(where) ? ` where ${conditionWords(where)}` : "";
+  const span = within === undefined ? "" : `, within ${within === "visit" ? "the visit" : String(within)}`;
+  return `${what} “${String(on)}”${which}${span}`;
+}

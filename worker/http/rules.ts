@@ -175,7 +175,10 @@ function trying(calls: RulesCalls): void {
       summary: "What a document would do to the leads there are; nothing is written",
       answer: answers.preview,
     },
-    async ({ deps, site, body }) => await previewRules(deps, site, body),
+    async ({ deps, site, body }) => {
+      const { moved: _, ...preview } = await previewRules(deps, site, body);
+      return preview;
+    },
   );
 }
 

@@ -1,7 +1,10 @@
 /** The pages' style and script: files of ours under names that change with their content, so browsers keep them. */
 import { digest } from "../../core/text";
 import base from "./base.css.txt";
+import complete from "./complete.js.txt";
 import controls from "./controls.css.txt";
+import editor from "./editor.css.txt";
+import editorScript from "./editor.js.txt";
 import frame from "./frame.css.txt";
 import lead from "./lead.css.txt";
 import leads from "./leads.css.txt";
@@ -26,6 +29,11 @@ export const STYLE = asset(
   "style",
   "css",
   "text/css; charset=utf-8",
-  [base, frame, controls, parts, leads, lead, rules, reports, setup, narrow].join("\n"),
+  [base, frame, controls, parts, leads, lead, rules, editor, reports, setup, narrow].join("\n"),
 );
-export const SCRIPT = asset("script", "js", "text/javascript; charset=utf-8", script);
+export const SCRIPT = asset(
+  "script",
+  "js",
+  "text/javascript; charset=utf-8",
+  [script, complete, editorScript].join("\n"),
+);

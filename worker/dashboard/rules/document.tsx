@@ -2,7 +2,7 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import type { Frame } from "../data";
 import { Copy, Heading, link, Notice, Page, Scroll } from "../layout";
-import { conditionWords, decayWords, ruleAnchor, ruleWords } from "../words";
+import { conditionWords, counterWords, decayWords, ruleAnchor, ruleWords } from "../words";
 import { pretty } from "./text";
 
 type Part = Record<string, unknown>;
@@ -158,11 +158,7 @@ const Dimensions: FC<{ document: Part }> = ({ document }) => (
           <dt>
             {name} <span class="muted">(counter)</span>
           </dt>
-          <dd>
-            {part.sum === undefined ? "counts" : `sums ${String(part.sum)} of`} “{String(part.on)}”
-            {isPart(part.where) && ` where ${conditionWords(part.where)}`}
-            {part.within !== undefined && `, within ${part.within === "visit" ? "the visit" : String(part.within)}`}
-          </dd>
+          <dd>{counterWords(part)}</dd>
         </div>
       ))}
     </dl>

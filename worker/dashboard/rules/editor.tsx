@@ -1,38 +1,164 @@
-/** Rules as text to edit: checked, tried on the stored leads, and published. Plain form posts; nothing gets lost. */
+/**
+ * A draft of the rules, as a table or as JSON: checked, tried on leads, and published. One form, so the draft goes along
+ * with whatever button is pressed, and everything works without script; with it the check runs while one types.
+ */
 import type { FC } from "hono/jsx";
-import type { Counts, Finding, Frame, Mover, Preview, Problem } from "../data";
-import { number, plural, points } from "../format";
-import { link, Notice, Scroll, Token } from "../layout";
-import { Problems } from "../problem";
+import type { Frame, Preview, Trial } from "../data";
+import { plural } from "../format";
+import { link, Notice, Token } from "../layout";
 import { Diff } from "./diff";
 import { RulesFrame } from "./document";
+import { Lists } from "./form/controls";
+import { valuesOf } from "./form/fields";
+import { isPart, type Part } from "./form/json";
+import { Counters, Levels, Parts } from "./form/parts";
+import { type FormPart, RulesTable } from "./form/rules";
+import { PreviewResult } from "./preview";
+import { type Hottest, TrialFailed, TrialPanel, TrialResult, type Tried } from "./trial";
+import { type Judged, type Verdict, VerdictNotice } from "./verdict";
 
-/** What became of the text that was sent. */
+/** What became of the draft that was sent. */
 export type Outcome =
-  | { kind: "unreadable"; detail: string }
-  | { kind: "invalid"; problems: Problem[] }
-  | { kind: "checked"; findings: Finding[] }
-  | { kind: "previewed"; preview: Preview; findings: Finding[] }
+  | Verdict
+  | { kind: "previewed"; preview: Preview; verdict: Verdict }
+  | { kind: "tried"; trial: Trial }
+  | { kind: "untried"; detail: string }
   | { kind: "stale"; inForce: { version: number; text: string } };
 
 export interface EditorProps {
   frame: Frame;
-  text: string;
-  /** The version that the text was begun from: publishing replaces this one and no other. */
+  draft: Judged;
+  /** The version that the draft was begun from: publishing replaces this one and no other. */
   expected: number;
   notify: boolean;
   outcome: Outcome | null;
+  tried: Tried;
+  /** Rules of the table whose details stand open. */
+  open: readonly number[];
+  /** What helps to write: names of events seen on the site, leads to test, sets to begin from. */
+  help: { events: readonly string[]; hottest: readonly Hottest[]; presets: readonly string[] };
+}
+
+export const EditorPage: FC<EditorProps> = (props) => {
+  const { frame, draft, expected, outcome } = props;
+  const here = link(frame, "/rules/edit");
+  const verdict = verdictOf(outcome);
+  const problems = verdict?.kind === "invalid" ? verdict.problems : [];
+  const table = draft.view === "table" && isPart(draft.document) ? draft.document : null;
+  return (
+    <RulesFrame frame={frame} title="Edit the rules" tab="Edit" lead={`From version ${expected}.`}>
+      {outcome && <Result {...props} outcome={outcome} />}
+      <form class="editor" id="draft" method="post" action={here} data-lint={link(frame, "/rules/lint")}>
+        {/* What Enter in a field does: the first button, and that one does no harm. */}
+        <button type="submit" name="action" value="check" hidden>
+          Check
+        </button>
+        <Token frame={frame} />
+        <input type="hidden" name="expected" value={expected} />
+        <input type="hidden" name="view" value={draft.view} />
+        <Switch view={draft.view} presets={props.help.presets} />
+        <div class="editor-grid">
+          <div class="editor-stack">
+            {table ? (
+              <TableView
+                document={table}
+                values={valuesOf(table)}
+                problems={problems}
+                open={props.open}
+                here={here}
+                text={draft.text}
+                events={props.help.events}
+              />
+            ) : (
+              <JsonView
+                draft={draft}
+                isWrong={verdict?.kind === "invalid" || verdict?.kind === "unreadable"}
+                {...props.help}
+              />
+            )}
+          </div>
+          <div class="editor-stack editor-side">
+            <section id="verdict" aria-label="Check" aria-live="polite">
+              {verdict && <VerdictNotice verdict={verdict} judged={draft} />}
+            </section>
+            <TrialPanel tried={props.tried} hottest={props.help.hottest} />
+          </div>
+        </div>
+        <Actions {...props} />
+      </form>
+    </RulesFrame>
+  );
+};
+
+function verdictOf(outcome: Outcome | null): Verdict | null {
+  switch (outcome?.kind) {
+    case "unreadable":
+    case "invalid":
+    case "checked":
+      return outcome;
+    case "previewed":
+      return outcome.verdict;
+    default:
+      return null;
+  }
+}
+
+/** One draft, two ways to look at it; and sets to begin from, in its place. */
+const Switch: FC<{ view: Judged["view"]; presets: readonly string[] }> = ({ view, presets }) => (
+  <div class="editor-switch">
+    <fieldset class="tabs" aria-label="View of the draft">
+      {(["table", "json"] as const).map((name) => (
+        <button type="submit" name="action" value={name} aria-pressed={name === view ? "true" : "false"}>
+          {name === "table" ? "Table" : "JSON"}
+        </button>
+      ))}
+    </fieldset>
+    <details class="menu presets">
+      <summary>Begin from…</summary>
+      <div class="menu-sheet">
+        <p class="label">Takes the place of the draft; nothing is published by it.</p>
+        {presets.map((name) => (
+          <button type="submit" name="action" value={`preset ${name}`} class="plain">
+            preset {name}
+          </button>
+        ))}
+        <button type="submit" name="action" value="restart" class="plain">
+          the rules in force
+        </button>
+      </div>
+    </details>
+  </div>
+);
+
+const TableView: FC<FormPart & { text: string; events: readonly string[] }> = ({ text, events, ...form }) => (
+  <>
+    <input type="hidden" name="document" value={text} />
+    <Lists
+      events={events}
+      counters={namesOf(form.document, "counters")}
+      dimensions={namesOf(form.document, "dimensions")}
+    />
+    <RulesTable {...form} />
+    <Levels {...form} />
+    <div class="columns">
+      <Parts {...form} kind="dimensions" />
+      <Parts {...form} kind="groups" />
+    </div>
+    <Counters {...form} />
+  </>
+);
+
+function namesOf(document: Part, part: string): string[] {
+  const all = document[part];
+  return isPart(all) ? Object.keys(all) : [];
 }
 
 const ROWS = 28;
 
-export const EditorPage: FC<EditorProps> = ({ frame, text, expected, notify, outcome }) => (
-  <RulesFrame frame={frame} title="Edit the rules" tab="Edit" lead={`From version ${expected}.`}>
-    {outcome && <Result frame={frame} outcome={outcome} text={text} />}
-    <form class="card editor" method="post" action={link(frame, "/rules/edit")}>
-      <Token frame={frame} />
-      <input type="hidden" name="expected" value={expected} />
-      <label for="document">The rules as JSON</label>
+const JsonView: FC<{ draft: Judged; isWrong: boolean; events: readonly string[] }> = ({ draft, isWrong, events }) => (
+  <div class="card">
+    <label for="document">The rules as JSON</label>
+    <div class="completed">
       <textarea
         id="document"
         name="document"
@@ -41,191 +167,67 @@ export const EditorPage: FC<EditorProps> = ({ frame, text, expected, notify, out
         autocomplete="off"
         autocapitalize="off"
         wrap="off"
-        aria-invalid={outcome?.kind === "unreadable" || outcome?.kind === "invalid" ? "true" : undefined}
+        data-complete="/rules.schema.json"
+        data-events={JSON.stringify(events)}
+        aria-invalid={isWrong ? "true" : undefined}
       >
-        {/* The parser drops a line break right after the tag; this one is for it. */ `\n${text}`}
+        {/* The parser drops a line break right after the tag; this one is for it. */ `\n${draft.text}`}
       </textarea>
-      <div class="editor-actions">
-        <button type="submit" name="action" value="check">
-          Check
-        </button>
-        <button type="submit" name="action" value="preview">
-          Preview
-        </button>
-        {frame.mayWrite ? (
-          <>
-            <button type="submit" name="action" value="publish" class="primary">
-              Publish
-            </button>
-            <label class="tick">
-              <input type="checkbox" name="notify" value="true" checked={notify} />
-              <span>announce the levels that change by it</span>
-            </label>
-          </>
-        ) : (
-          <span class="muted">Your key may not publish.</span>
-        )}
-      </div>
-    </form>
-  </RulesFrame>
+    </div>
+    <p class="muted small" data-complete-help hidden>
+      Ctrl-Space offers what can stand at the caret.
+    </p>
+  </div>
 );
 
-const Result: FC<{ frame: Frame; outcome: Outcome; text: string }> = ({ frame, outcome, text }) => {
+const Actions: FC<EditorProps> = ({ frame, notify, outcome }) => (
+  <div class="editor-actions editor-bar">
+    <button type="submit" name="action" value="check">
+      Check
+    </button>
+    <button type="submit" name="action" value="preview">
+      Preview
+    </button>
+    {frame.mayWrite ? (
+      <>
+        <button type="submit" name="action" value="publish" class="primary">
+          Publish{outcome?.kind === "previewed" && `: ${plural(outcome.preview.moved, "lead moves", "leads move")}`}
+        </button>
+        <label class="tick">
+          <input type="checkbox" name="notify" value="true" checked={notify} />
+          <span>announce to webhooks the levels that change by it</span>
+        </label>
+      </>
+    ) : (
+      <span class="muted">Your key may not publish.</span>
+    )}
+  </div>
+);
+
+const Result: FC<EditorProps & { outcome: Outcome }> = ({ frame, outcome, draft }) => {
   switch (outcome.kind) {
-    case "unreadable":
-      return (
-        <Notice tone="bad" title="This is not JSON yet">
-          <p>{outcome.detail}</p>
-        </Notice>
-      );
-    case "invalid":
-      return (
-        <Notice tone="bad" title={`${plural(outcome.problems.length, "mistake")} to mend; nothing was published`}>
-          <Problems problems={outcome.problems} />
-        </Notice>
-      );
-    case "checked":
-      return <Findings findings={outcome.findings} />;
     case "previewed":
-      return (
-        <>
-          <Findings findings={outcome.findings} />
-          <PreviewResult frame={frame} preview={outcome.preview} />
-        </>
-      );
+      return <PreviewResult frame={frame} preview={outcome.preview} />;
+    case "tried":
+      return <TrialResult frame={frame} trial={outcome.trial} />;
+    case "untried":
+      return <TrialFailed detail={outcome.detail} />;
     case "stale":
       return (
         <Notice tone="bad" title={`Version ${outcome.inForce.version} was published in the meantime`}>
           <p>
-            Nothing of yours was published, and your text is still below. This is how it differs from version{" "}
+            Nothing of yours was published, and your draft is still below. This is how it differs from version{" "}
             {outcome.inForce.version}; take over what you want to keep. Publishing again replaces that version.
           </p>
           <Diff
             before={outcome.inForce.text}
-            after={text}
-            label={`From version ${outcome.inForce.version} to your text`}
+            after={draft.text}
+            label={`From version ${outcome.inForce.version} to your draft`}
           />
         </Notice>
       );
+    // Said beside the draft.
+    default:
+      return null;
   }
 };
-
-const Findings: FC<{ findings: Finding[] }> = ({ findings }) =>
-  findings.length === 0 ? (
-    <Notice tone="good" title="Valid, and nothing looks odd" />
-  ) : (
-    <Notice
-      tone={findings.some(({ severity }) => severity === "warning") ? "warn" : "calm"}
-      title={`Valid, with ${plural(findings.length, "thing")} to look at`}
-    >
-      <ul class="findings">
-        {findings.map(({ severity, detail, mend }) => (
-          <li>
-            <span class={`flag ${severity === "warning" ? "warn" : ""}`}>{severity}</span> {detail}{" "}
-            <span class="muted">{mend}</span>
-          </li>
-        ))}
-      </ul>
-    </Notice>
-  );
-
-/** Movers whose scores do not look the same before and after. */
-const visible = ({ movers }: Preview) =>
-  movers.filter(({ before, after }) => number(before.score) !== number(after.score));
-
-const PreviewResult: FC<{ frame: Frame; preview: Preview }> = ({ frame, preview }) => (
-  <section class="card" aria-labelledby="preview">
-    <h2 id="preview">What it would do</h2>
-    <p class="muted">Tried on {plural(preview.sampled, "stored lead")}; nothing was written.</p>
-    <div class="columns">
-      {Object.keys({ ...preview.before, ...preview.after }).map((ladder) => (
-        <LevelCounts ladder={ladder} before={preview.before} after={preview.after} />
-      ))}
-    </div>
-    <h3>Who moves furthest</h3>
-    {visible(preview).length === 0 ? (
-      <p class="muted">Nobody's score changes.</p>
-    ) : (
-      <Scroll label="Who moves furthest">
-        <table class="plain-table stacks">
-          <caption class="unseen">Leads whose score changes most</caption>
-          <thead>
-            <tr>
-              <th scope="col">Lead</th>
-              <th scope="col" class="amount">
-                Before
-              </th>
-              <th scope="col" class="amount">
-                After
-              </th>
-              <th scope="col">Levels</th>
-              <th scope="col">Because of</th>
-            </tr>
-          </thead>
-          <tbody>
-            {visible(preview).map((mover) => (
-              <MoverRow frame={frame} mover={mover} />
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
-    )}
-  </section>
-);
-
-const LevelCounts: FC<{ ladder: string; before: Counts; after: Counts }> = ({ ladder, before, after }) => {
-  const [was, will] = [before[ladder] ?? {}, after[ladder] ?? {}];
-  return (
-    <table class="plain-table counts">
-      <caption>{ladder}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Level</th>
-          <th scope="col" class="amount">
-            Before
-          </th>
-          <th scope="col" class="amount">
-            After
-          </th>
-          <th scope="col" class="amount">
-            Change
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {Object.keys({ ...was, ...will }).map((level) => {
-          const change = (will[level] ?? 0) - (was[level] ?? 0);
-          return (
-            <tr>
-              <th scope="row">{level}</th>
-              <td class="amount">{was[level] ?? "–"}</td>
-              <td class="amount">{will[level] ?? "–"}</td>
-              <td class={`amount ${change < 0 ? "down" : change > 0 ? "up" : "muted"}`}>{points(change)}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
-  );
-};
-
-const MoverRow: FC<{ frame: Frame; mover: Mover }> = ({ frame, mover: { id, email, before, after, because } }) => (
-  <tr>
-    <th scope="row">
-      <a href={link(frame, `/leads/${encodeURIComponent(id)}`)}>{email ?? `Anonymous ${id.slice(5, 11)}`}</a>
-    </th>
-    <td class="amount" data-label="Before">
-      {number(before.score)}
-    </td>
-    <td class={`amount ${after.score < before.score ? "down" : "up"}`} data-label="After">
-      {number(after.score)}
-    </td>
-    <td>
-      {Object.keys(after.levels)
-        .filter((ladder) => before.levels[ladder] !== after.levels[ladder])
-        .map((ladder) => `${before.levels[ladder] ?? "none"} → ${after.levels[ladder]}`)
-        .join(", ") || <span class="muted">the same</span>}
-    </td>
-    <td class="muted">{because.map((one) => `${one.id} ${points(one.after - one.before)}`).join(", ")}</td>
-  </tr>
-);

@@ -28,12 +28,10 @@ const reportQuery = z.object({
 });
 
 export function reportPages(app: Hono, api: Api): void {
-  const { deps } = api;
-
   app.get("/reports", async (c) => {
     const visit = await enterReports(api, c);
     if (visit.leads === 0) return await noReport(c, visit, "Overview");
-    const { site } = visit;
+    const { site, deps } = visit;
     return await page(
       c,
       <OverviewPage
@@ -48,13 +46,14 @@ export function reportPages(app: Hono, api: Api): void {
   app.get("/reports/rules", async (c) => {
     const visit = await enterReports(api, c);
     if (visit.leads === 0) return await noReport(c, visit, "Rules");
-    return await page(c, <LiftPage {...visit} report={visit.isDue ? await rulesReport(deps, visit.site) : null} />);
+    const { site, deps, isDue } = visit;
+    return await page(c, <LiftPage {...visit} report={isDue ? await rulesReport(deps, site) : null} />);
   });
 
   app.get("/reports/levels", async (c) => {
     const visit = await enterReports(api, c);
     if (visit.leads === 0) return await noReport(c, visit, "Levels over time");
-    const { site, days } = visit;
+    const { site, deps, days } = visit;
     const to = deps.clock();
     const span = { from: to - (days - 1) * DAY_MS, to };
     const report = visit.isDue ? await temperaturesReport(deps, site, site.rules.ladders, span) : null;
@@ -64,7 +63,7 @@ export function reportPages(app: Hono, api: Api): void {
   app.get("/reports/personalisation", async (c) => {
     const visit = await enterReports(api, c);
     if (visit.leads === 0) return await noReport(c, visit, "Personalisation");
-    const report = visit.isDue ? await personalisationReport(deps, visit.site) : null;
+    const report = visit.isDue ? await personalisationReport(visit.deps, visit.site) : null;
     return await page(c, <PersonalisationPage {...visit} report={report} />);
   });
 }
@@ -82,7 +81,7 @@ interface ReportVisit extends Awaited<ReturnType<typeof enter>> {
 async function enterReports(api: Api, c: Context): Promise<ReportVisit> {
   const visit = await enter(api, c);
   const { whole, days } = checked(reportQuery, filled(c));
-  const { leads } = await countLeads(api.deps.db, visit.site.id);
+  const { leads } = await countLeads(visit.deps.db, visit.site.id);
   return {
     ...visit,
     ladders: laddersOf(visit.site),

@@ -41,10 +41,10 @@ export class SiteNeeded extends Failure {
   }
 }
 
-async function signedIn(api: Api, c: Context, kept?: string): Promise<Session> {
+async function signedIn(api: Api, c: Context, kept?: () => string | undefined): Promise<Session> {
   const session = await readSession(api, c.req.raw);
   if (session?.scopes.includes("read")) return session;
-  throw new SignInNeeded(kept);
+  throw new SignInNeeded(kept?.());
 }
 
 /** Lets somebody signed in come to a page that does without a site. */
@@ -86,10 +86,18 @@ export async function ownForm(c: Context): Promise<Fields> {
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
-/** A form of somebody signed in who may do what it asks for; what that is may depend on the form. */
-export async function signedForm(api: Api, c: Context, wanted: Scope | ((fields: Fields) => Scope)): Promise<Fields> {
+/**
+ * A form of somebody signed in who may do what it asks for; what that is may depend on the form. `kept`: what of it must
+ * not get lost where nobody is signed in any more.
+ */
+export async function signedForm(
+  api: Api,
+  c: Context,
+  wanted: Scope | ((fields: Fields) => Scope),
+  kept: (fields: Fields) => string | undefined = () => undefined,
+): Promise<Fields> {
   const fields = await ownForm(c);
-  const session = await signedIn(api, c, fields.document);
+  const session = await signedIn(api, c, () => kept(fields));
   requireFormToken(session, fields.formToken);
   const scope = typeof wanted === "string" ? wanted : wanted(fields);
   if (!session.scopes.includes(scope)) throw new Failure("forbidden", `Your key lacks the scope "${scope}".`);

@@ -18,8 +18,6 @@ import { enter, page, signedForm, siteIn } from "./visit";
 const DELIVERIES_LIMIT = 30;
 
 export function webhookPages(app: Hono, api: Api): void {
-  const { deps } = api;
-
   app.get("/setup/webhooks", (c) =>
     readingAgain(() => webhooksPage(c, api, { deleted: c.req.query("done") === "deleted" })),
   );
@@ -27,7 +25,7 @@ export function webhookPages(app: Hono, api: Api): void {
   app.post("/setup/webhooks", async (c) => {
     const { url = "", ...ticked } = await signedForm(api, c, "write");
     const form = { url: url.trim(), events: ANNOUNCEMENT_TYPES.filter((type) => ticked[type] === "true") };
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     try {
       const { id, secret } = await createWebhook(deps, site, checked(newWebhook, form));
       const lead = "Its receiver tells by it that a call is Kelvin's. It is shown only now.";
@@ -43,7 +41,7 @@ export function webhookPages(app: Hono, api: Api): void {
 
   app.post("/setup/webhooks/:id/redeliver", async (c) => {
     const { delivery = null } = await signedForm(api, c, "write");
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     const webhook = await openWebhook(deps, site, idOf(c));
     await redeliver(deps, webhook, delivery);
     return back(c, `/${encodeURIComponent(webhook.id)}`, delivery === null ? "all" : "one");
@@ -51,7 +49,7 @@ export function webhookPages(app: Hono, api: Api): void {
 
   app.post("/setup/webhooks/:id/delete", async (c) => {
     await signedForm(api, c, "write");
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     await removeWebhook(deps, site, idOf(c));
     return back(c, "", "deleted");
   });
@@ -79,14 +77,13 @@ async function webhooksPage(
   },
   status: 200 | 422 = 200,
 ) {
-  const { frame, site } = await enter(api, c);
-  const webhooks = (await listWebhooks(api.deps.db, site.id, null, WEBHOOKS_MAX)).map(showWebhook);
+  const { frame, site, deps } = await enter(api, c);
+  const webhooks = (await listWebhooks(deps.db, site.id, null, WEBHOOKS_MAX)).map(showWebhook);
   return await page(c, <WebhooksPage {...{ frame, webhooks, form, problems, deleted }} />, status);
 }
 
 async function webhookPage(c: Context, api: Api) {
-  const { deps } = api;
-  const { frame, site } = await enter(api, c);
+  const { frame, site, deps } = await enter(api, c);
   const webhook = await openWebhook(deps, site, idOf(c));
   const after = decodeCursor(c.req.query("cursor"), z.object({ id: z.string() }))?.id ?? null;
   const rows = await listDeliveries(deps.db, webhook.id, after, DELIVERIES_LIMIT + 1);
