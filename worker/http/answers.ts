@@ -285,3 +285,47 @@ export const outcome = z
 
 /** What stands in each report, and how it is worked out, is told in docs/reports.md. */
 export const report = json.describe("Figures by name; docs/reports.md tells what each means.");
+
+const interval = z.tuple([z.number(), z.number()]).readonly().nullable();
+const followed = z
+  .strictObject({
+    count: z.int(),
+    rate: z.number().nullable().describe("null: of nobody."),
+    interval: interval.describe("Wilson, 95 %."),
+  })
+  .meta({ id: "Followed", description: "How many of those shown something clicked it, or converted afterwards." });
+const sight = { cta: z.string().nullable(), temperature: z.string().nullable() };
+const group = z.strictObject({ leads: z.int(), clicked: followed, converted: followed }).meta({ id: "UpliftGroup" });
+const difference = z
+  .strictObject({ difference: z.number().nullable(), interval: interval.describe("Newcombe, 95 %.") })
+  .meta({ id: "UpliftDifference", description: "Share of the personalised less that of the held out." });
+const uplift = {
+  personalised: group,
+  heldOut: group,
+  clicked: difference,
+  converted: difference,
+  note: z.string().nullable().describe("Why there is no difference, or why not to trust it."),
+};
+export const personalisation = z
+  .strictObject({
+    leads: z.int(),
+    read: z.int(),
+    sampled: z.boolean(),
+    uplift: z
+      .strictObject({ ...uplift, mixed: z.int().describe("Leads seen in both groups, and left out.") })
+      .describe("Of all leads, from the first call to action that they saw."),
+    uplifts: z.array(z.strictObject({ ...sight, ...uplift })).describe("By call to action and temperature."),
+    data: z.array(
+      z.strictObject({
+        ...sight,
+        variant: z.string().nullable(),
+        heldOut: z.boolean().describe("Whether the page kept its default for them."),
+        shown: z.int().describe("Visitors who saw it."),
+        clicks: z.int(),
+        clicked: followed,
+        converted: followed,
+      }),
+    ),
+    note: z.string().nullable(),
+  })
+  .meta({ id: "PersonalisationReport" });

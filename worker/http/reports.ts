@@ -70,7 +70,12 @@ export function reportRoutes(api: Api): Hono {
 
   calls.get(
     "/reports/personalisation",
-    { ...report, name: "reportPersonalisation", summary: "Clicks and conversion by call to action and variant" },
+    {
+      ...report,
+      name: "reportPersonalisation",
+      summary: "What personalisation was worth: shown, clicked, converted, and the uplift over those held out",
+      answer: answers.personalisation,
+    },
     async ({ site }) => await personalisationReport(deps, site),
   );
   return app;
