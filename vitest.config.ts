@@ -36,6 +36,7 @@ export default defineConfig({
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
+              d1Databases: { DB_1: "DB_1", DB_2: "DB_2" },
               bindings: {
                 KELVIN_ADMIN_KEY: "test-admin-key",
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),

@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   /** Folder that keeps the database; the same layout as `wrangler --persist-to`. */
   state: string;
   adminKey: string;
+  /** How many databases there are: DB, DB_1 and so on. */
+  databases: number;
   /** More variables of the Worker. */
   variables: Record<string, string>;
 }
@@ -33,7 +35,8 @@ export interface Runtime {
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   await refuseBusyPort(options.port);
   const release = endWorkerdWithUs();
-  const miniflare = new Miniflare(await miniflareOptions(options));
+  const { options: settings, databases } = await miniflareOptions(options);
+  const miniflare = new Miniflare(settings);
   let forwarder: Server | undefined;
   const stop = async () => {
     forwarder?.close();
@@ -42,7 +45,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   try {
     const url = await miniflare.ready;
-    await applyMigrations(await miniflare.getD1Database("DB", "kelvin"));
+    for (const name of databases) await applyMigrations(await miniflare.getD1Database(name, "kelvin"));
     forwarder = await forwardFromIpv6(Number(url.port));
     return { url, stop };
   } catch (error) {
@@ -51,7 +54,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 }
 
-async function miniflareOptions({ port, state, adminKey, variables }: RuntimeOptions) {
+/** Databases beside DB, by binding: each is found again under its name. */
+const moreDatabases = (databases: number) =>
+  Object.fromEntries(Array.from({ length: databases - 1 }, (_, i) => [`DB_${i + 1}`, `DB_${i + 1}`]));
+
+async function miniflareOptions({ port, state, adminKey, databases, variables }: RuntimeOptions) {
   // Only failures are worth a line; wrangler would also announce which files it read, on standard output.
   process.env.WRANGLER_LOG = "error";
   const config = unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true });
@@ -62,7 +69,8 @@ async function miniflareOptions({ port, state, adminKey, variables }: RuntimeOpt
   const { ratelimits: _, ...fromToml } = toml;
   const [kelvin, demo] = await Promise.all([bundle("demo/entry.ts"), bundle("demo/server.ts")]);
   await esbuild.stop();
-  return convertV4MiniflareOptions({
+  const d1Databases = { ...moreDatabases(databases), ...fromToml.d1Databases };
+  const options = convertV4MiniflareOptions({
     host: "127.0.0.1",
     port,
     // Without this, workerd's fallback `request.cf` is looked up on the network at every start.
@@ -76,6 +84,7 @@ async function miniflareOptions({ port, state, adminKey, variables }: RuntimeOpt
         ...fromToml,
         name: "kelvin",
         modules: [{ type: "ESModule", path: "kelvin.js", contents: kelvin }],
+        d1Databases,
         // KELVIN_LOCAL: webhooks may call private addresses, which production refuses, and driven browsers count.
         bindings: {
           ...fromToml.bindings,
@@ -96,6 +105,7 @@ async function miniflareOptions({ port, state, adminKey, variables }: RuntimeOpt
       },
     ],
   });
+  return { options, databases: Object.keys(d1Databases) };
 }
 
 /** The organisation's identity provider, where the environment names one. */

@@ -52,6 +52,18 @@ function ratesFromEnv(): Record<string, string> {
   return rates;
 }
 
+/** Most local databases: enough to try moving sites. */
+const DATABASES_MAX = 10;
+
+function databasesFromEnv(): number {
+  const text = process.env.KELVIN_DATABASES?.trim() || "1";
+  const databases = Number(text);
+  if (Number.isInteger(databases) && databases >= 1 && databases <= DATABASES_MAX) return databases;
+  throw new StartError(
+    `KELVIN_DATABASES is "${text}"; it must be how many databases there are, 1 to ${DATABASES_MAX}.`,
+  );
+}
+
 /** From .dev.vars, where `wrangler dev` looks too; made once if there is none. */
 function keptKey(): string {
   const file = join(ROOT, ".dev.vars");
@@ -138,9 +150,10 @@ async function main(): Promise<void> {
   const key = adminKey();
   const port = portFromEnv();
   const variables = ratesFromEnv();
+  const databases = databasesFromEnv();
   buildTag();
   const state = stateFolder();
-  const runtime = await startRuntime({ port, state, adminKey: key, variables });
+  const runtime = await startRuntime({ port, state, adminKey: key, databases, variables });
   stopOnSignals(runtime.stop);
   const origin = `http://localhost:${runtime.url.port}`;
   // By address: a machine may resolve `localhost` to ::1 first.

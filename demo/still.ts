@@ -7,7 +7,7 @@ import type { Env } from "../worker/env";
 /** Longest wait for others, ms: their requests may have been cut off. */
 const PATIENCE_MS = 3_000;
 
-/** The same bindings, with calls of DB and of VACUUM taking turns. */
+/** The same bindings, with calls of the databases and of VACUUM taking turns. */
 export function takingTurns(env: Env): Env {
   const { VACUUM } = env;
   if (!VACUUM) return env;
@@ -28,7 +28,10 @@ export function takingTurns(env: Env): Env {
     });
   };
   const calls = ["batch", "exec", "all", "first", "raw", "run"];
-  return { ...env, DB: inTurn(env.DB, calls, query), VACUUM: inTurn(VACUUM, ["fetch"], rewrite) };
+  const inTurns = Object.entries(env).map(([name, binding]: [string, unknown]) =>
+    /^DB(_\d+)?$/.test(name) ? [name, inTurn(binding as D1Database, calls, query)] : [name, binding],
+  );
+  return { ...Object.fromEntries(inTurns), VACUUM: inTurn(VACUUM, ["fetch"], rewrite) };
 }
 
 type Turn = <T>(work: () => Promise<T>) => Promise<T>;
@@ -43,8 +46,8 @@ async function patiently(work: Promise<unknown>[]): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Methods that make a statement, which is to take turns as well. */
-const MAKERS = ["prepare", "bind"];
+/** Methods that make a statement or a session, which is to take turns as well. */
+const MAKERS = ["prepare", "bind", "withSession"];
 
 function inTurn<Binding extends object>(binding: Binding, calls: readonly string[], turn: Turn): Binding {
   return new Proxy(binding, {

@@ -7,6 +7,7 @@ import type { Env } from "./env";
 import { Failure } from "./failure";
 import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
+import { deadLetterRoutes } from "./http/dead";
 import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
 import { keyRoutes } from "./http/keys";
@@ -39,13 +40,15 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.route("/v1", linkRoutes(api));
   app.route("/v1", webhookRoutes(api));
   app.route("/v1", reportRoutes(api));
+  app.route("/v1", deadLetterRoutes(api));
   app.route("/", mailRoutes(api));
   app.route("/", schemaRoutes);
   app.route("/", openapiRoutes(api));
   app.route("/", docsRoutes(api));
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
-    const reachable = await ping(deps.db);
+    const pings = deps.databases.map((database) => ping(deps.in({ database }).db));
+    const reachable = !(await Promise.all(pings)).includes(false);
     return c.json(
       { status: reachable ? "ok" : "unavailable", d1: reachable ? "reachable" : "unreachable" },
       reachable ? 200 : 503,

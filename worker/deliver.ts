@@ -70,7 +70,7 @@ const ROUNDS_MAX = 60;
 
 /** Delivers what this isolate has just written to the outbox, if it has. */
 export async function deliverWritten(deps: Deps): Promise<void> {
-  if (deps.outbox.take()) await deliver(deps, AFTER_ANSWER);
+  await Promise.all(deps.outbox.take().map((database) => deliver(deps.in({ database }), AFTER_ANSWER)));
 }
 
 /** Delivers what is due, and what becomes due meanwhile; returns how many calls were made. */

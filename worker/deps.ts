@@ -1,6 +1,8 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
+import { Backlog } from "./backlog";
 import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
+import { MAIN } from "./db/directory";
 import { SiteStore } from "./db/sites";
 import type { Env } from "./env";
 import { type KeySet, keySetAt } from "./jwks";
@@ -10,7 +12,16 @@ import { Outbox } from "./outbox";
 import { Queues } from "./queues";
 
 export interface Deps {
+  /** A site's database; of what is the account's own, DB. */
   db: D1Database;
+  /** Its binding. */
+  database: string;
+  /** Bindings of all databases, DB first. */
+  databases: readonly string[];
+  /** The same for a site, whose database it is then. */
+  in(site: { database: string }): Deps;
+  /** The database that new sites are made in. */
+  newSitesIn: string;
   /** ms since the epoch */
   clock: () => number;
   /** The clock, ever increasing: orders what this isolate accepts, also within a millisecond. */
@@ -27,6 +38,8 @@ export interface Deps {
   keySetAt: (url: string) => KeySet;
   limits: Limits;
   budget: Budget;
+  /** Where events wait while the database cannot take them. */
+  backlog: Backlog;
   /** Whether webhooks are to be told something. */
   outbox: Outbox;
   /** How webhooks are called. */
@@ -40,7 +53,8 @@ export interface Deps {
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What may be set and has a default. */
-export type Settings = LimitSettings & Pick<Partial<Env>, "KELVIN_LOCAL">;
+export type Settings = LimitSettings &
+  Pick<Partial<Env>, "KELVIN_LOCAL" | "BEACONS" | "KELVIN_NEW_SITES" | `DB_${number}`>;
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
 export function createDeps(
@@ -51,26 +65,56 @@ export function createDeps(
   overwrite: () => Promise<void> = async () => {},
   call: Fetch = (url, init) => fetch(url, init),
 ): Deps {
-  return {
+  const dbOf = databasesOf(db, settings);
+  const deps: Deps = {
     get db() {
       return db();
     },
+    database: MAIN,
+    databases: DATABASES.filter((name) => dbOf(name)),
+    in({ database }) {
+      return database === this.database ? this : through(deps, database, () => required(dbOf, database));
+    },
+    newSitesIn: settings.KELVIN_NEW_SITES ?? MAIN,
     clock,
     tick: increasing(clock),
     newId,
     overwrite,
-    sites: new SiteStore(clock, db),
+    sites: new SiteStore(clock, (database) => required(dbOf, database)),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(),
     keySetAt,
     limits: new Limits(clock, settings),
     budget: new Budget(clock),
+    backlog: new Backlog(clock, settings.BEACONS),
     outbox: new Outbox(),
     fetch: call,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     isLocal: Boolean(settings.KELVIN_LOCAL),
   };
+  return deps;
+}
+
+/** The same dependencies with another database; everything else is shared. */
+export function through(deps: Deps, database: string, db: () => D1Database): Deps {
+  return Object.create(deps, { database: { value: database }, db: { get: db } });
+}
+
+/** Bindings that a database may have. */
+const DATABASES = [MAIN, ...Array.from({ length: 99 }, (_, i) => `DB_${i + 1}` as const)] as const;
+
+function databasesOf(db: () => D1Database, settings: Settings): (database: string) => D1Database | undefined {
+  return (database) => {
+    const name = DATABASES.find((one) => one === database);
+    return name === MAIN ? db() : name && settings[name];
+  };
+}
+
+function required(dbOf: (database: string) => D1Database | undefined, database: string): D1Database {
+  const found = dbOf(database);
+  if (found) return found;
+  throw new Error(`a site lives in ${database}, but there is no such binding`);
 }
 
 /** Step between two ticks of the same millisecond, ms; a float of today's size tells steps of 0.00025 apart. */

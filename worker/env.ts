@@ -1,6 +1,10 @@
 /** Bindings and variables, as wrangler.toml and the secrets give them. */
 export interface Env {
   DB: D1Database;
+  /** More databases, DB_1 to DB_99: a site lives in one of them all. */
+  [more: `DB_${number}`]: D1Database;
+  /** The database that new sites are made in; DB where left out. */
+  KELVIN_NEW_SITES?: string;
   /** Opens everything; a secret. */
   KELVIN_ADMIN_KEY: string;
   /** Where the organisation's identity provider has its public keys … */
@@ -19,4 +23,6 @@ export interface Env {
   /** Cloudflare's counters of the same, which see all isolates of a place. */
   RATE_ADDRESS?: RateLimit;
   RATE_VISITOR?: RateLimit;
+  /** Where beacons wait while the database cannot take them; without it clients are told to come again. */
+  BEACONS?: Queue;
 }

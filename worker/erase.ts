@@ -3,8 +3,10 @@
  * lead's version, as by any other write, and find nobody when they read again.
  */
 import { plainAddress } from "./core/addresses";
+import { DAY_MS } from "./core/duration";
 import { isEmail, LEAD_KEY } from "./core/identity";
 import { dig } from "./core/read";
+import { forgetErased } from "./db/dead";
 import { deleteLead } from "./db/erase";
 import { type Lead, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
@@ -42,11 +44,20 @@ export async function eraseLead(deps: Deps, site: SiteRules, id: string, suppres
 
 async function erase(deps: Deps, site: SiteRules, lead: Lead, suppress: boolean): Promise<void> {
   const hashes = await addressHashes(site.secret, suppress ? addressesOf(lead) : []);
+  const keyHashes = await addressHashes(site.secret, deps.backlog.isThere ? lead.keys : []);
   try {
-    await deleteLead(deps.db, lead, [...hashes.values()], deps.clock());
+    await deleteLead(deps.db, lead, [...keyHashes.values()], [...hashes.values()], deps.clock());
   } finally {
     deps.leads.drop(lead.id);
   }
+}
+
+/** How long it is known who was erased, ms: no letter waits longer in the queue, nor among the dead (four days each). */
+const ERASURES_KEPT_MS = 9 * DAY_MS;
+
+/** Forgets erasures of which nothing can wait in the queue any more. */
+export async function forgetErasures(deps: Deps): Promise<void> {
+  await forgetErased(deps.db, deps.clock() - ERASURES_KEPT_MS);
 }
 
 /** The addresses by which a lead goes: of its keys, userIds that are addresses among them, and the trait. */

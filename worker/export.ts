@@ -2,6 +2,7 @@
 import { DAY_MS } from "./core/duration";
 import type { Occurrences } from "./core/occurrences";
 import type { CounterState, RuleState, State } from "./core/state";
+import { type DeadLetter, deadOf } from "./db/dead";
 import { type Entry, type Lead, readAllCrossings, readLog } from "./db/leads";
 import { type Delivery, deliveriesOf } from "./db/outbox";
 import type { SiteRules } from "./db/sites";
@@ -26,6 +27,7 @@ export async function exportLead(deps: Deps, { site, lead, crossings }: Current)
     events: events.map(showEntry),
     crossings: told.map((crossing) => ({ ...crossing, at: iso(crossing.at) })),
     deliveries: (await deliveriesOf(deps.db, lead.id)).map(showDelivery),
+    deadLetters: (await deadOf(deps.db, site.id, lead.keys)).map(showDeadLetter),
     kept,
   };
 }
@@ -45,6 +47,11 @@ function showEntry({ timestamp, receivedAt, visitor, ...event }: Entry) {
 /** What webhooks were told of them. Where, and what was answered, is the site's. */
 function showDelivery({ id, type, status, createdAt, body }: Delivery) {
   return { id, type, status, createdAt: iso(createdAt), sent: JSON.parse(body) };
+}
+
+/** What they sent and could not be folded. */
+function showDeadLetter({ diedAt, events }: DeadLetter) {
+  return { diedAt: iso(diedAt), messages: events.map(({ event }) => event) };
 }
 
 /** What is kept between events, to know the score from: of no use elsewhere, but theirs. */

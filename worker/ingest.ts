@@ -33,6 +33,8 @@ export interface Terms {
   isTold?: boolean;
   /** Whether the events count towards the site's events of the day. */
   isBudgeted?: boolean;
+  /** Where the events can wait elsewhere; aborted when nobody waits here any more: then no new try is begun. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -44,6 +46,10 @@ export async function ingest(
   received: readonly Received[],
   terms: Terms = {},
 ): Promise<Ingested> {
+  return await count(deps.in(site), site, received, terms);
+}
+
+async function count(deps: Deps, site: SiteRules, received: readonly Received[], terms: Terms): Promise<Ingested> {
   if (terms.isBudgeted && received.length > 0) deps.budget.require(site);
   const acceptedAt = deps.tick();
   const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
@@ -69,7 +75,7 @@ async function tryToWrite(
   terms: Terms,
 ): Promise<Ingested> {
   let events = received;
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
+  for (let tries = 0; tries < TRIES_MAX && !terms.signal?.aborted; tries++) {
     const read = new Set<string>();
     try {
       const door = await Doorkeeper.of(site, events);
@@ -88,7 +94,8 @@ async function tryToWrite(
       for (const id of read) deps.leads.drop(id);
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal === null) throw error;
+      // A database in trouble is not pressed where events can wait.
+      if (refusal === null || (refusal === "transient" && terms.signal && tries > 0)) throw error;
       for (const id of read) deps.leads.drop(id);
       if (refusal === "over_budget") throw deps.budget.spend(site);
       if (refusal === "duplicate") {

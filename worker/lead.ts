@@ -67,7 +67,7 @@ async function refolded(
   now: number,
 ): Promise<Current> {
   const since = Math.min(now, site.rulesSince);
-  const before = await deps.sites.rulesOf(site.id, lead.rulesVersion);
+  const before = await deps.sites.rulesOf(site, lead.rulesVersion);
   const pending = before ? pendingCrossings(before, lead, since) : [];
   lead.state = replay(site.rules, await readLog(deps.db, lead));
   lead.rulesVersion = site.rulesVersion;

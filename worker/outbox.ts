@@ -3,25 +3,25 @@ import type { LeadWrite, UsageNote, Written } from "./db/write";
 import { writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 
-/** Whether deliveries wait that this isolate has written: whoever comes by delivers them. */
+/** Which databases have deliveries waiting that this isolate has written: whoever comes by delivers them. */
 export class Outbox {
-  private isWaiting = false;
+  private waiting = new Set<string>();
 
-  note(): void {
-    this.isWaiting = true;
+  note(database: string): void {
+    this.waiting.add(database);
   }
 
-  /** Whether something waits; whoever asked sees to it. */
-  take(): boolean {
-    const waits = this.isWaiting;
-    this.isWaiting = false;
-    return waits;
+  /** Where something waits; whoever asked sees to it. */
+  take(): string[] {
+    const taken = [...this.waiting];
+    this.waiting.clear();
+    return taken;
   }
 }
 
 /** `writeLeads`, now. */
 export async function writeAndTell(
-  deps: Pick<Deps, "db" | "clock" | "outbox">,
+  deps: Pick<Deps, "db" | "database" | "clock" | "outbox">,
   siteId: string,
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
@@ -29,6 +29,6 @@ export async function writeAndTell(
   usage: UsageNote | null = null,
 ): Promise<Written> {
   const written = await writeLeads(deps.db, siteId, messageIds, writes, deps.clock(), unsuppressed, usage);
-  if (written.waiting > 0) deps.outbox.note();
+  if (written.waiting > 0) deps.outbox.note(deps.database);
   return written;
 }

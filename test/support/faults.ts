@@ -15,8 +15,8 @@ export interface Fault {
   trip: number;
   /** D1's text, without `D1_ERROR: `. */
   message: string;
-  /** `before`: nothing is done; `after`: done, but nobody is told. */
-  when: "before" | "after";
+  /** `before`: nothing is done; `after`: done, but nobody is told; `never`: the call hangs, and nothing is done. */
+  when: "before" | "after" | "never";
 }
 
 interface Metered {
@@ -46,6 +46,7 @@ export class FaultyDatabase<D1> {
   readonly db: D1;
   private faults: Fault[] = [];
   private failing: number | null = null;
+  private broken: Fault | null = null;
 
   constructor(real: D1) {
     const database = real as unknown as Database;
@@ -91,7 +92,13 @@ export class FaultyDatabase<D1> {
     return this.faults.length;
   }
 
+  /** Fails every round trip until it is healed. */
+  break(message: string, when: Fault["when"] = "before"): void {
+    this.broken = { trip: 0, message, when };
+  }
+
   heal(): void {
+    this.broken = null;
     this.faults = [];
     this.failing = null;
   }
@@ -110,10 +117,11 @@ export class FaultyDatabase<D1> {
 
   private async trip<T>(run: () => Promise<T>): Promise<T> {
     this.meter.trips += 1;
-    const fault = this.faults.find(({ trip }) => trip === this.meter.trips);
+    const fault = this.broken ?? this.faults.find(({ trip }) => trip === this.meter.trips);
     this.faults = this.faults.filter((one) => one !== fault);
     const refusal = () => new Error(`D1_ERROR: ${fault?.message}`);
     if (fault?.when === "before") throw refusal();
+    if (fault?.when === "never") return await new Promise<never>(() => {});
     const result = await run();
     this.count(result);
     if (fault?.when === "after") throw refusal();

@@ -10,7 +10,7 @@ import { createDeps, type Deps, type Fetch } from "../../worker/deps";
 import type { Env } from "../../worker/env";
 import { Api } from "../support/api";
 
-export const { DB } = env as unknown as { DB: D1Database };
+export const { DB, DB_1, DB_2 } = env as unknown as Record<"DB" | "DB_1" | "DB_2", D1Database>;
 export const ADMIN_KEY = "test-admin-key";
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;

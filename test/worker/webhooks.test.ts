@@ -64,7 +64,7 @@ function isolate({ atOnce = false, db = DB as D1Database } = {}) {
     return await receiver.answer(call);
   };
   const { api, deps } = startIsolate({ db, clock: () => now, fetch });
-  if (!atOnce) vi.spyOn(deps.outbox, "take").mockReturnValue(false);
+  if (!atOnce) vi.spyOn(deps.outbox, "take").mockReturnValue([]);
   return { api, deps, calls, receiver, deliver: () => deliver(deps) };
 }
 

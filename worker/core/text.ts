@@ -47,6 +47,11 @@ export function canonical(value: unknown): string {
  * keeps the state small however long the values are.
  */
 export function digest(text: string): string {
+  return hash53(text).toString(36);
+}
+
+/** The same as a number; its lower 32 bits are a hash by themselves. */
+export function hash53(text: string): number {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
   for (let i = 0; i < text.length; i++) {
@@ -56,5 +61,5 @@ export function digest(text: string): string {
   }
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
-  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
 }

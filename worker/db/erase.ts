@@ -1,15 +1,22 @@
 /** Erasing a lead: one atomic batch, guarded by the version that was read as every write is (see write.ts). */
 import { LEAD_KEY } from "../core/identity";
+import { deadOfStatement, erasedStatement } from "./dead";
 import type { Lead } from "./leads";
 
 /** How much of a lead's id stays where it says how far a run has come: its kind and 8 of 32 characters. */
 const PLACE_CHARS = "lead_".length + 8;
 
 /**
- * Deletes all there is of a lead, whose message ids are kept as digests only. `hashes`: of addresses that are
- * suppressed from now on, `at` ms. Refused as a conflict where anybody wrote the lead since it was read.
+ * Deletes all there is of a lead, whose message ids are kept as digests only. `keyHashes`: of its keys, by which what
+ * still waits in the queue is known; `hashes`: of addresses that are suppressed from now on, `at` ms. Refused as a conflict where anybody wrote the lead since it was read.
  */
-export async function deleteLead(db: D1Database, lead: Lead, hashes: readonly string[], at: number): Promise<void> {
+export async function deleteLead(
+  db: D1Database,
+  lead: Lead,
+  keyHashes: readonly string[],
+  hashes: readonly string[],
+  at: number,
+): Promise<void> {
   const { siteId, id, version, keys } = lead;
   const guard = `${LEAD_KEY}${id}`;
   const ids = [id, ...keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))];
@@ -30,6 +37,8 @@ export async function deleteLead(db: D1Database, lead: Lead, hashes: readonly st
     db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(id),
     db.prepare("DELETE FROM deliveries WHERE lead_id IN (SELECT value FROM json_each(?1))").bind(JSON.stringify(ids)),
     db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(siteId, id),
+    deadOfStatement(db, siteId, keys),
+    ...(keyHashes.length > 0 ? [erasedStatement(db, siteId, keyHashes, at)] : []),
     ...placeStatements(db, siteId, ids),
     ...(hashes.length > 0 ? [suppressStatement(db, siteId, hashes, at)] : []),
   ]);

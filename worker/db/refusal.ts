@@ -1,5 +1,7 @@
 /** Why D1 refused something, told from the text of its error: there is nothing else to tell it by. */
 
+import { TooSlow } from "./deadline";
+
 /** What was read of a lead does not belong together: it was written in between. Reading it again mends it. */
 export class StaleRead extends Error {
   constructor() {
@@ -42,7 +44,9 @@ const TRANSIENT = [
 /** Tells why D1 refused a batch; `null`: for no reason that is known here. */
 export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StaleRead) return "conflict";
-  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof TooSlow) return "transient";
+  // Of drizzle's errors only the cause is looked at: the message of a query holds its parameters.
+  const text = String(error instanceof Error ? (error.cause ?? error) : error);
   if (text.includes("messages.id")) return "duplicate";
   if (text.includes("usage.events")) return "over_budget";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";

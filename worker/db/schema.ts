@@ -1,6 +1,7 @@
 /** The tables, for typed reads. The SQL of migrations/ is the truth; a test holds the two together. */
 import { integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { AnnouncementType } from "../core/announce";
+import type { Received } from "../core/message";
 import type { Scope } from "./keys";
 
 export const sites = sqliteTable("sites", {
@@ -114,6 +115,24 @@ export const usage = sqliteTable(
   (table) => [primaryKey({ columns: [table.siteId, table.day] })],
 );
 
+export const directory = sqliteTable("directory", {
+  siteId: text("site_id").primaryKey(),
+  writeKey: text("write_key").notNull(),
+  database: text("database").notNull(),
+  step: text("step").$type<"copying" | "clearing" | "stopping">(),
+  move: text("move"),
+  moveFrom: text("move_from"),
+  moveTo: text("move_to"),
+  steppedAt: integer("stepped_at"),
+  note: text("note"),
+});
+
+export const fences = sqliteTable("fences", {
+  siteId: text("site_id").primaryKey(),
+  place: text("place").notNull(),
+  moved: integer("moved").notNull(),
+});
+
 export const webhooks = sqliteTable(
   "webhooks",
   {
@@ -152,4 +171,23 @@ export const deliveries = sqliteTable(
     error: text("error"),
   },
   (table) => [primaryKey({ columns: [table.webhookId, table.id] })],
+);
+
+export const deadLetters = sqliteTable(
+  "dead_letters",
+  {
+    siteId: text("site_id").notNull(),
+    id: text("id").notNull(),
+    keys: text("keys", { mode: "json" }).$type<string[]>().notNull(),
+    events: text("events", { mode: "json" }).$type<Received[]>().notNull(),
+    reason: text("reason").notNull(),
+    diedAt: integer("died_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.siteId, table.id] })],
+);
+
+export const erased = sqliteTable(
+  "erased",
+  { siteId: text("site_id").notNull(), hash: text("hash").notNull(), at: integer("at").notNull() },
+  (table) => [primaryKey({ columns: [table.siteId, table.hash] })],
 );

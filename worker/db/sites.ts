@@ -1,10 +1,13 @@
 /** Sites and their rules. Held in the isolate for a short while, so that a warm beacon reads neither. */
 import { and, asc, eq, isNotNull, lt, or, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { compileRules } from "../core/compile";
 import type { RuleSet } from "../core/rules";
+import { beforeDeadline } from "./deadline";
+import { entryQuery, MAIN, siteNames } from "./directory";
+import { refusalOf } from "./refusal";
 import { readVersion } from "./rules";
-import { ruleVersions, sites } from "./schema";
+import { directory, ruleVersions, sites } from "./schema";
 
 export type Site = typeof sites.$inferSelect;
 /** What administrators decide of a site. */
@@ -15,7 +18,11 @@ export type SiteSettings = Pick<
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
 export const SITE_MAX_AGE_MS = 30_000;
-/** The same for which names there are: whoever just made a site does not wait long. */
+/** Longest that it goes on with it where the database does not answer, ms: beacons then wait in the queue. */
+const SITE_KEPT_MS = 600_000;
+/** How long it waits for an answer before it does so, ms. */
+const SITE_DEADLINE_MS = 1_000;
+/** Longest that it goes by which names there are: whoever just made a site does not wait long. */
 const NAMES_MAX_AGE_MS = 3_000;
 /** Most sites whose names are held, two of each, about 2 MB; past it every unknown name is looked up by itself. */
 const NAMES_MAX_SITES = 10_000;
@@ -28,11 +35,21 @@ const RULE_SETS_MAX = 500;
 
 /** A site with the rules in force. */
 export interface SiteRules extends Site {
+  /** Binding of the database that it lives in. */
+  database: string;
+  /** Whether it is being moved, so that nothing of it can be written. */
+  isMoving: boolean;
   rules: RuleSet;
   /** When they were published, ms. */
   rulesSince: number;
   /** Whether levels crossed because of them are announced. */
   announcesRules: boolean;
+}
+
+interface Held {
+  site: SiteRules | null;
+  /** When it is to be read again, ms. */
+  until: number;
 }
 
 /** All ids and write keys; `null`: too many. */
@@ -43,7 +60,7 @@ interface Names {
 
 /** Sites by id or write key, with their rules compiled; and what names there are, so that made-up ones cost no trip. */
 export class SiteStore {
-  private readonly held = new Map<string, { site: SiteRules | null; until: number }>();
+  private readonly held = new Map<string, Held>();
   /** Counts the changes made in this isolate. */
   private changes = 0;
   private names: Names | null = null;
@@ -52,7 +69,7 @@ export class SiteStore {
 
   constructor(
     private readonly clock: () => number,
-    private readonly db: () => D1Database,
+    private readonly dbOf: (database: string) => D1Database,
   ) {}
 
   /** The site that an id or a write key names, as known a moment ago: for beacons. */
@@ -60,10 +77,20 @@ export class SiteStore {
     const known = this.held.get(name);
     if (known && known.until > this.clock()) return known.site;
     if (!known && (await this.isNobodys(name))) return null;
-    const site = await this.read(name);
+    const site = await this.readOrKeep(name, known);
     // Whoever asks for one name that nobody has may ask for many.
     if (!site) await this.readNames();
     return site;
+  }
+
+  private async readOrKeep(name: string, known: Held | undefined): Promise<SiteRules | null> {
+    if (!known?.site || known.until + SITE_KEPT_MS < this.clock()) return await this.read(name);
+    try {
+      return await beforeDeadline(SITE_DEADLINE_MS, () => this.read(name));
+    } catch (error) {
+      if (refusalOf(error) === null) throw error;
+      return known.site;
+    }
   }
 
   /** Whether a name is known to be no site's. Names are read for it once somebody has asked for an unknown one. */
@@ -85,11 +112,7 @@ export class SiteStore {
 
   private async loadNames(): Promise<void> {
     const { changes } = this;
-    const rows = await drizzle(this.db())
-      .select({ id: sites.id, writeKey: sites.writeKey })
-      .from(sites)
-      .limit(NAMES_MAX_SITES + 1)
-      .all();
+    const rows = await siteNames(this.dbOf(MAIN), NAMES_MAX_SITES + 1);
     if (changes !== this.changes) return;
     const isWhole = rows.length <= NAMES_MAX_SITES;
     this.names = {
@@ -111,11 +134,11 @@ export class SiteStore {
   }
 
   /** Rules of a version that is no longer in force, as they once ruled. */
-  async rulesOf(siteId: string, version: number): Promise<RuleSet | null> {
+  async rulesOf({ id: siteId, database }: SiteRules, version: number): Promise<RuleSet | null> {
     const name = `${siteId} ${version}`;
     const known = this.compiledSets.get(name);
     if (known) return known;
-    const found = await readVersion(this.db(), siteId, version);
+    const found = await readVersion(this.dbOf(database), siteId, version);
     if (!found) return null;
     return this.compiledOnce(siteId, version, found.document);
   }
@@ -128,20 +151,14 @@ export class SiteStore {
   }
 
   private async load(name: string): Promise<SiteRules | null> {
-    const found = await drizzle(this.db())
-      .select({
-        site: sites,
-        document: ruleVersions.document,
-        rulesSince: ruleVersions.publishedAt,
-        announcesRules: ruleVersions.notify,
-      })
-      .from(sites)
-      .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
-      .where(or(eq(sites.id, name), eq(sites.writeKey, name)))
-      .get();
+    const main = drizzle(this.dbOf(MAIN));
+    const [[here], [entry]] = await main.batch([siteQuery(main, name), entryQuery(main, name)]);
+    const database = entry?.database ?? MAIN;
+    const found = entry && database !== MAIN ? await siteQuery(drizzle(this.dbOf(database)), entry.siteId).get() : here;
     if (!found) return null;
     const { site, document, rulesSince, announcesRules } = found;
-    return { ...site, rulesSince, announcesRules, rules: this.compiledOnce(site.id, site.rulesVersion, document) };
+    const rules = this.compiledOnce(site.id, site.rulesVersion, document);
+    return { ...site, database, isMoving: entry?.step === "copying", rulesSince, announcesRules, rules };
   }
 
   private compiledOnce(siteId: string, version: number, document: string): RuleSet {
@@ -153,6 +170,20 @@ export class SiteStore {
   }
 }
 
+/** A site with its rules in force. The columns of both have names of their own, without which a batch would mix them up. */
+function siteQuery(d1: DrizzleD1Database, name: string) {
+  return d1
+    .select({
+      site: sites,
+      document: ruleVersions.document,
+      rulesSince: ruleVersions.publishedAt,
+      announcesRules: ruleVersions.notify,
+    })
+    .from(sites)
+    .innerJoin(ruleVersions, and(eq(ruleVersions.siteId, sites.id), eq(ruleVersions.version, sites.rulesVersion)))
+    .where(or(eq(sites.id, name), eq(sites.writeKey, name)));
+}
+
 /** Rules that were published, and so once passed validation. */
 export function compiled(document: string): RuleSet {
   const result = compileRules(JSON.parse(document));
@@ -160,6 +191,7 @@ export function compiled(document: string): RuleSet {
   throw new Error(`published rules do not compile: ${JSON.stringify(result.errors)}`);
 }
 
+/** The sites of one database, those included that live elsewhere now or not yet here. */
 export async function listSites(db: D1Database): Promise<Site[]> {
   return await drizzle(db).select().from(sites).orderBy(sites.createdAt).all();
 }
@@ -169,6 +201,8 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
   const d1 = drizzle(db);
   try {
     await d1.batch([
+      // Refused where a site of another database has the key.
+      d1.insert(directory).select(d1.select().from(directory).where(eq(directory.writeKey, site.writeKey))),
       d1.insert(sites).values(site),
       d1.insert(ruleVersions).values({
         siteId: site.id,
@@ -184,10 +218,19 @@ export async function insertSite(db: D1Database, site: Site, document: string): 
     ]);
     return true;
   } catch (error) {
-    if (String(error).includes("sites.write_key") || String((error as Error).cause).includes("sites.write_key"))
-      return false;
+    const said = `${error} ${(error as Error).cause}`;
+    if (["sites.write_key", "directory."].some((name) => said.includes(name))) return false;
     throw error;
   }
+}
+
+/** Takes back a site that was made a moment ago, and nobody has heard of. */
+export async function removeSite(db: D1Database, id: string): Promise<void> {
+  const d1 = drizzle(db);
+  await d1.batch([
+    d1.delete(ruleVersions).where(eq(ruleVersions.siteId, id)),
+    d1.delete(sites).where(eq(sites.id, id)),
+  ]);
 }
 
 export async function updateSite(db: D1Database, id: string, changes: SiteSettings): Promise<void> {

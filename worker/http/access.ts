@@ -9,9 +9,9 @@ import type { Api } from "./context";
 import { sessionScopes } from "./session";
 
 /** Refuses calls without a secret key or token of the scope, or a signed-in session that may read it. */
-export async function requireScope(api: Api, c: Context, scope: Scope): Promise<void> {
+export async function requireScope(api: Api, c: Context, scope: Scope): Promise<undefined> {
   const scopes = await scopesOf(api, c);
-  if (scopes.includes(scope)) return;
+  if (scopes.includes(scope)) return undefined;
   const has = scopes.length > 0 ? scopes.join(", ") : "none";
   throw new Failure("forbidden", `This call takes the scope "${scope}"; scopes of your key: ${has}.`);
 }
@@ -44,6 +44,8 @@ export async function requireSite(
 
 export interface Sender {
   site: SiteRules;
+  /** With the site's database. */
+  deps: Deps;
   /** Sent with a secret key. */
   trusted: boolean;
 }
@@ -75,5 +77,5 @@ export async function requireSender(api: Api, c: Context, stated: unknown): Prom
   if (origin !== null && !trusted && !site.origins.includes(origin)) {
     throw new Failure("forbidden", `The origin ${origin} is not one of the site's; add it to the site's origins.`);
   }
-  return { site, trusted };
+  return { site, deps: deps.in(site), trusted };
 }

@@ -136,6 +136,7 @@ export const exported = z
     events: z.array(z.looseObject(eventFields)),
     crossings: z.array(crossing),
     deliveries: z.array(json),
+    deadLetters: z.array(json).describe("What they sent and could not be folded."),
     kept: json.describe("What is kept between events, to know the score from."),
   })
   .meta({ id: "Export" });
@@ -190,6 +191,7 @@ export const preview = z
 
 const siteFields = {
   id: z.string(),
+  database: z.string().describe("The binding of the database that it lives in."),
   name: z.string(),
   writeKey: z.string(),
   origins: z.array(z.string()),
@@ -278,6 +280,27 @@ export const delivery = z
     sent: json,
   })
   .meta({ id: "Delivery" });
+
+export const deadLetter = z
+  .strictObject({
+    id: z.string(),
+    reason: z.string().describe("Why its events could not be folded."),
+    diedAt: time,
+    visitor: z.string().nullable(),
+    messages: z.array(
+      z.strictObject({
+        messageId: z.string(),
+        type: z.string(),
+        event: z.string().optional(),
+        timestamp: time.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "DeadLetter" });
+export const replayed = z.strictObject({
+  replayed: z.int(),
+  failed: z.array(z.strictObject({ id: z.string(), detail: z.string() })),
+});
 
 export const outcome = z
   .strictObject({ lead: z.string(), outcome: z.string(), value: z.number().nullable(), at: time })

@@ -2,10 +2,11 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import type { Scope } from "../db/keys";
-import { listSites, type SiteRules } from "../db/sites";
+import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import type { Provider } from "../provider";
+import { allSites } from "../sites";
 import { requireScope, requireSite } from "./access";
 import { instant } from "./input";
 import type { Operation } from "./route";
@@ -37,7 +38,7 @@ export const atQuery = z.strictObject({
 export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
   const { deps } = api;
   await requireScope(api, c, scope);
-  return await requireSite(deps, c.req.raw, () => listSites(deps.db));
+  return await requireSite(deps, c.req.raw, () => allSites(deps));
 }
 
 /** How long ago "now" may be in `?at=`: it was now when the caller wrote it. */

@@ -30,9 +30,7 @@ const RETRY_AFTER_S = 2;
 
 /** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
 export function problem(thrown: unknown, c: Context): Response {
-  // Of a database error only the cause is looked at: the message of a query holds its parameters.
-  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
-  const error = refusalOf(cause) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
+  const error = refusalOf(thrown) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
   if (!(error instanceof Failure)) {
     logError(routeOf(c), error);
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";

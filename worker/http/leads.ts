@@ -23,15 +23,15 @@ import { streamed } from "./stream";
 export function leadRoutes(api: Api): Hono {
   const app = new Hono();
   const calls = new Calls(app, api, "Leads", (c, scope) => siteOf(api, c, scope));
-  readingLeads(calls, api);
-  readingMore(calls, api);
+  readingLeads(calls);
+  readingMore(calls);
   changingLeads(calls, api);
   return app;
 }
 
 type LeadCalls = Calls<SiteRules>;
 
-function readingLeads(calls: LeadCalls, { deps }: Api): void {
+function readingLeads(calls: LeadCalls): void {
   calls.get(
     "/leads",
     {
@@ -44,7 +44,7 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
       query: listQuery,
       answer: answers.list(answers.lead),
     },
-    async ({ site, query: { sort, limit, cursor, ...wanted } }) => {
+    async ({ deps, site, query: { sort, limit, cursor, ...wanted } }) => {
       const filter = checkedFilter(site, wanted);
       const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
       const { data, next } = await pageOfLeads(deps, site, filter, paging);
@@ -65,7 +65,7 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
       answer: z.string(),
       contentType: "text/csv",
     },
-    async ({ c, site, query: { sort, ...wanted } }) => {
+    async ({ deps, c, site, query: { sort, ...wanted } }) => {
       const lines = leadLines(deps, site, checkedFilter(site, wanted), checkedSort(site.rules, sort));
       return c.body(await streamed(lines, (error) => logError(routeOf(c), error)), 200, {
         "Content-Type": "text/csv; charset=utf-8",
@@ -78,7 +78,7 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
   calls.get(
     "/leads/{id}",
     { name: "getLead", summary: "One lead", scope: "read", query: atQuery, answer: answers.lead },
-    async ({ c, site: wanted, query }) => {
+    async ({ deps, c, site: wanted, query }) => {
       const { site, lead } = await openLead(deps, wanted, idOf(c));
       return showLead(site, lead, supposedInstant(deps, query.at, lead.state.clock));
     },
@@ -93,14 +93,14 @@ function readingLeads(calls: LeadCalls, { deps }: Api): void {
       query: atQuery,
       answer: answers.explanation,
     },
-    async ({ c, site: wanted, query }) => {
+    async ({ deps, c, site: wanted, query }) => {
       const { site, lead } = await openLead(deps, wanted, idOf(c));
       return showExplanation(site, lead.state, supposedInstant(deps, query.at, lead.state.clock));
     },
   );
 }
 
-function readingMore(calls: LeadCalls, { deps }: Api): void {
+function readingMore(calls: LeadCalls): void {
   calls.get(
     "/leads/{id}/events",
     {
@@ -110,7 +110,7 @@ function readingMore(calls: LeadCalls, { deps }: Api): void {
       query: pageQuery,
       answer: answers.list(answers.timelineEvent),
     },
-    async ({ c, site: wanted, query }) => {
+    async ({ deps, c, site: wanted, query }) => {
       const { site, lead } = await openLead(deps, wanted, idOf(c));
       const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
       const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
@@ -127,7 +127,7 @@ function readingMore(calls: LeadCalls, { deps }: Api): void {
       query: pageQuery,
       answer: answers.history,
     },
-    async ({ c, site, query }) => {
+    async ({ deps, c, site, query }) => {
       const found = await openLead(deps, site, idOf(c));
       const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
       const { data, next, points } = await leadHistory(deps, found, query.limit, before);
@@ -145,7 +145,7 @@ function readingMore(calls: LeadCalls, { deps }: Api): void {
       query: siteQuery,
       answer: answers.exported,
     },
-    async ({ c, site }) => {
+    async ({ deps, c, site }) => {
       const found = await openLead(deps, site, idOf(c));
       const copy = await exportLead(deps, found);
       c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
@@ -171,7 +171,7 @@ function changingLeads(calls: LeadCalls, { deps }: Api): void {
       errors: ["conflict"],
       example: { status: "opportunity", feedback: "qualified", traits: { employees: 120 } },
     },
-    async ({ c, site, body }) => {
+    async ({ deps, c, site, body }) => {
       const found = await readingAgain(() => openLead(deps, site, idOf(c)));
       await patchLead(deps, found, body);
       return shown(await readingAgain(() => openLead(deps, found.site, found.lead.id)));
@@ -190,7 +190,7 @@ function changingLeads(calls: LeadCalls, { deps }: Api): void {
       errors: ["conflict"],
       example: { visitor: "eve" },
     },
-    async ({ c, site, body }) => {
+    async ({ deps, c, site, body }) => {
       const { rest, split } = await splitLead(deps, site, idOf(c), body.visitor);
       return { ...shown(rest), split: shown(split) };
     },
@@ -206,7 +206,7 @@ function changingLeads(calls: LeadCalls, { deps }: Api): void {
       status: 204,
       answer: z.void(),
     },
-    async ({ c, site, query }) => await eraseLead(deps, site, idOf(c), query.suppress),
+    async ({ deps, c, site, query }) => await eraseLead(deps, site, idOf(c), query.suppress),
   );
 }
 

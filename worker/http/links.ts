@@ -26,9 +26,9 @@ export function linkRoutes(api: Api): Hono {
       answer: answers.madeLinks,
       example: { email: "ann@acme.example", url: "https://www.shop.example/pricing", campaign: "spring" },
     },
-    async ({ c, site, body }) => {
+    async ({ deps, c, site, body }) => {
       const { origin } = new URL(c.req.url);
-      const made = await makeLinks(api.deps, site, "links" in body ? body.links : [body]);
+      const made = await makeLinks(deps, site, "links" in body ? body.links : [body]);
       const links = made.map(({ click, open }) => ({ click: origin + click, open: origin + open }));
       const [first] = links;
       return "links" in body || !first ? { links } : first;

@@ -66,6 +66,7 @@ const TAGS: Record<string, string> = {
   "E-mail links": "Signed links and open pixels.",
   "Outcomes and reports": "What became of leads, and whether the score foretold it.",
   Webhooks: "Calls of ours when somebody crosses a line, and what became of them.",
+  "Dead letters": "Beacons that waited in the queue and could not be folded.",
 };
 
 const SECURITY_SCHEMES = {
@@ -183,6 +184,8 @@ function responsesOf(operation: Operation, schemas: Schemas): Described["respons
           description: status === 201 ? "Made." : "The answer.",
           content: { [contentType]: { schema: schemas.of(answer, "output") } },
         };
+  const { whenQueued } = operation;
+  const queued = whenQueued === undefined ? {} : { "202": { ...good, description: whenQueued } };
   const byStatus = Map.groupBy(errorsOf(operation), (code) => ERRORS[code].status);
   const failures = [...byStatus].map(([code, codes]) => [
     String(code),
@@ -192,7 +195,7 @@ function responsesOf(operation: Operation, schemas: Schemas): Described["respons
       content: { "application/problem+json": { schema: schemas.of(problem, "output") } },
     },
   ]);
-  return { [String(status)]: good, ...Object.fromEntries(failures) };
+  return { [String(status)]: good, ...queued, ...Object.fromEntries(failures) };
 }
 
 function headersOf(status: number): object {

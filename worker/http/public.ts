@@ -4,12 +4,11 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import * as z from "zod";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
+import { type Accepted, ingestOrQueue } from "../backlog";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
-import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { type Ingested, ingest } from "../ingest";
 import { redeem } from "../links";
 import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
@@ -102,6 +101,7 @@ function eventCalls(app: Hono, api: Api): void {
   const common = {
     query: z.object({ writeKey: writeKey.optional(), site: z.string().optional().describe(SITE_HINT) }),
     answer: answers.reply,
+    whenQueued: "Taken, and counted a little later: the database is busy. The temperature is the last one known.",
     errors: ["rate_limited", "over_budget"],
   } as const;
   publicCall(
@@ -170,7 +170,6 @@ const batchSchema = z.object({
 });
 
 async function me(c: Context, api: Api): Promise<Response> {
-  const { deps } = api;
   await limitAddress(c, api);
   const sender = await requireSender(api, c, undefined);
   c.header("Cache-Control", "no-store");
@@ -178,8 +177,8 @@ async function me(c: Context, api: Api): Promise<Response> {
   const visitor = c.req.query("anonymousId") ?? keptVisitor(c);
   if (!isId(visitor))
     throw new Failure("invalid_request", "Name the visitor: its cookie, or ?anonymousId= of 1 to 256 characters.");
-  await limitVisitors(deps, sender, [visitorKey(visitor)]);
-  return c.json({ success: true, visitor, ...(await answerFor(deps, sender.site, visitor)) });
+  await limitVisitors(sender, [visitorKey(visitor)]);
+  return c.json({ success: true, visitor, ...(await answerFor(sender.deps, sender.site, visitor)) });
 }
 
 /** Refuses an address that sends too much, before anything is read: its body, or the site. */
@@ -190,22 +189,21 @@ export async function limitAddress(c: Context, api: Api): Promise<void> {
   await api.deps.limits.takeAddress(address, authorization(c.req.raw).bearer !== undefined);
 }
 
-async function limitVisitors(deps: Deps, { site, trusted }: Sender, keys: readonly string[]): Promise<void> {
+async function limitVisitors({ deps, site, trusted }: Sender, keys: readonly string[]): Promise<void> {
   if (!trusted) await deps.limits.takeVisitors(site.id, keys);
 }
 
 /** Counts events, within the limits of their visitors and of the site. */
-async function count(deps: Deps, sender: Sender, events: Received[]): Promise<Ingested & { notes: Rejection[] }> {
-  const { site, trusted } = sender;
+async function count(sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
+  const { deps, site, trusted } = sender;
   await limitVisitors(
-    deps,
     sender,
     events.map(({ key }) => key),
   );
   const { events: proved, notes } = await prove(deps, site, events);
   // Who asked to be erased is nobody's business who only has the public key.
   const terms = { isTold: trusted, isBudgeted: !trusted };
-  return { ...(await ingest(deps, site, await redeem(deps, site, proved), terms)), notes };
+  return { ...(await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms)), notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
@@ -213,28 +211,27 @@ function optedOut(c: Context, { site, trusted }: Sender): boolean {
 }
 
 async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
-  const { deps } = api;
   const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
-  const { events, rejected } = readBatch(c, deps, sender, body, batch);
-  const { answer, refused, notes } = await count(deps, sender, events);
+  const { events, rejected } = readBatch(c, sender, body, batch);
+  const { answer, refused, notes, isQueued } = await count(sender, events);
   const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
     const why = refused.get(messageId);
     return why ? [{ messageId, index, ...why }] : [];
   });
   const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
-  return c.json({ ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) });
+  const said = { ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) };
+  return c.json(said, isQueued ? 202 : 200);
 }
 
 type JsonBody = Record<string, unknown>;
 
 function readBatch(
   c: Context,
-  deps: Deps,
-  { trusted }: Sender,
+  { deps, trusted }: Sender,
   body: JsonBody,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
@@ -289,11 +286,12 @@ function reply(
   answer: Answer | null,
   rejected: Rejection[],
 ): WireReply {
-  const visitor = events.at(-1)?.visitor ?? null;
-  // Of a user without a visitor the sender is told with a secret key only: anybody can name one.
-  if (!answer || (visitor === null && !trusted)) return { success: true, rejected };
+  const isOne = events.every(({ key }) => key === events[0]?.key);
+  const visitor = isOne ? (events[0]?.visitor ?? null) : null;
   if (visitor !== null) rememberVisitor(c, visitor, events);
-  return { success: true, ...(visitor === null ? {} : { visitor }), ...answer, rejected };
+  // Of a user without a visitor the sender is told with a secret key only: anybody can name one.
+  const mayBeTold = visitor !== null || trusted;
+  return { success: true, ...(visitor === null ? {} : { visitor }), ...(mayBeTold ? answer : {}), rejected };
 }
 
 /** The id in the visitor's cookie. One that is none, whoever wrote it, is as good as no cookie. */
@@ -339,9 +337,9 @@ async function pixel(c: Context, api: Api): Promise<void> {
     anonymousId: anonymousId ?? deps.newId(),
     properties: { ...properties, ...(path === undefined ? {} : { path }) },
   };
-  const { events } = readBatch(c, deps, sender, {}, [message]);
+  const { events } = readBatch(c, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await count(deps, sender, events);
+  await count(sender, events);
   rememberVisitor(c, visitor, events);
 }

@@ -21,7 +21,6 @@ const DAYS_DEFAULT = 30;
 const AT_TOLERANCE_MS = 60_000;
 
 export function reportRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
   const calls = new Calls(app, api, "Outcomes and reports", (c, scope) => siteOf(api, c, scope));
   const report = { scope: "read", query: siteQuery, answer: answers.report } as const;
@@ -38,7 +37,7 @@ export function reportRoutes(api: Api): Hono {
       answer: answers.outcome,
       example: { lead: "email:ann@acme.example", outcome: "won", value: 1200 },
     },
-    async ({ site, body: { lead, ...ended } }) => {
+    async ({ deps, site, body: { lead, ...ended } }) => {
       if (ended.at !== undefined && ended.at > deps.clock() + AT_TOLERANCE_MS) {
         throw new Failure("invalid_request", "at must not be in the future: an outcome is what has happened.");
       }
@@ -50,13 +49,13 @@ export function reportRoutes(api: Api): Hono {
   calls.get(
     "/reports/distribution",
     { ...report, name: "reportDistribution", summary: "Leads by score" },
-    async ({ site }) => await distributionReport(deps, site),
+    async ({ deps, site }) => await distributionReport(deps, site),
   );
 
   calls.get(
     "/reports/temperatures",
     { ...report, name: "reportTemperatures", summary: "Leads by level, day by day", query: temperaturesQuery },
-    async ({ site, query: { ladder, from, to } }) => {
+    async ({ deps, site, query: { ladder, from, to } }) => {
       const ladders = laddersOf(site.rules.ladders, ladder);
       return await temperaturesReport(deps, site, ladders, checkedSpan(deps.clock(), from, to));
     },
@@ -65,7 +64,7 @@ export function reportRoutes(api: Api): Hono {
   calls.get(
     "/reports/rules",
     { ...report, name: "reportRules", summary: "Whether score and rules foretold the outcomes" },
-    async ({ site }) => await rulesReport(deps, site),
+    async ({ deps, site }) => await rulesReport(deps, site),
   );
 
   calls.get(
@@ -76,7 +75,7 @@ export function reportRoutes(api: Api): Hono {
       summary: "What personalisation was worth: shown, clicked, converted, and the uplift over those held out",
       answer: answers.personalisation,
     },
-    async ({ site }) => await personalisationReport(deps, site),
+    async ({ deps, site }) => await personalisationReport(deps, site),
   );
   return app;
 }

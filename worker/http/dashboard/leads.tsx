@@ -6,6 +6,7 @@ import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";
 import { readingAgain } from "../../db/refusal";
 import type { SiteRules } from "../../db/sites";
+import type { Deps } from "../../deps";
 import { eraseLead } from "../../erase";
 import { Failure } from "../../failure";
 import type { Current } from "../../lead";
@@ -22,10 +23,8 @@ const EVENTS_LIMIT = 50;
 const CROSSINGS_LIMIT = 30;
 
 export function leadPages(app: Hono, api: Api): void {
-  const { deps } = api;
-
   app.get("/", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { done = "", ...query } = filled(c);
     const { cursor, temperature, stage, sort, ...filter } = checked(listQuery, query);
     const levels = levelsOf(site, { temperature, stage });
@@ -50,7 +49,7 @@ export function leadPages(app: Hono, api: Api): void {
 
   app.post("/leads/:id/notes", async (c) => {
     const fields = await signedForm(api, c, "write");
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     const { status, feedback, requalify } = checked(notesForm, fields);
     const found = await openLead(deps, site, idOf(c));
     const { state, id } = found.lead;
@@ -65,14 +64,14 @@ export function leadPages(app: Hono, api: Api): void {
 
   app.post("/leads/:id/split", async (c) => {
     const { visitor = "" } = await signedForm(api, c, "write");
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     const { rest } = await splitLead(deps, site, idOf(c), visitor);
     return back(c, rest.lead.id, "split");
   });
 
   app.post("/leads/:id/erase", async (c) => {
     const { suppress } = await signedForm(api, c, "write");
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     await eraseLead(deps, site, idOf(c), suppress === "true");
     return c.redirect(`/dashboard?${new URLSearchParams({ ...siteIn(c), done: "erased" })}`, 303);
   });
@@ -105,12 +104,11 @@ function back(c: Context, id: string, done: string): Response {
 }
 
 async function leadPage(c: Context, api: Api) {
-  const { deps } = api;
-  const { frame, site } = await enter(api, c);
+  const { frame, site, deps } = await enter(api, c);
   const found = await openLead(deps, site, idOf(c));
   const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
   const shown = showLead(found.site, found.lead, at);
-  const { events, older, before } = await someEvents(c, api, found);
+  const { events, older, before } = await someEvents(c, deps, found);
   const history = await leadHistory(deps, found, CROSSINGS_LIMIT, null);
   return await page(
     c,
@@ -167,7 +165,7 @@ function levelsOf({ rules }: SiteRules, wanted: Record<string, string | undefine
   );
 }
 
-async function someEvents(c: Context, { deps }: Api, { site, lead }: Current) {
+async function someEvents(c: Context, deps: Deps, { site, lead }: Current) {
   const from = decodeCursor(c.req.query("cursor"), z.object({ before: z.int().min(0) }));
   const { data, next } = await leadEvents(deps, site, lead, EVENTS_LIMIT, from?.before ?? null);
   return { events: data, older: next === null ? null : encodeCursor({ before: next }), before: from !== null };

@@ -17,10 +17,8 @@ import { enter, type Fields, filled, page, signedForm, type Visit } from "./visi
 const VERSIONS_LIMIT = 30;
 
 export function rulesPages(app: Hono, api: Api): void {
-  const { deps } = api;
-
   app.get("/rules", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { version, document } = await rulesInForce(deps, site.id);
     const published = c.req.query("published") === String(version);
     return await page(
@@ -30,7 +28,7 @@ export function rulesPages(app: Hono, api: Api): void {
   });
 
   app.get("/rules/edit", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { version, document } = await rulesInForce(deps, site.id);
     const text = pretty(JSON.parse(document));
     return await page(c, <EditorPage frame={frame} text={text} expected={version} notify={false} outcome={null} />);
@@ -41,7 +39,7 @@ export function rulesPages(app: Hono, api: Api): void {
     const fields = await signedForm(api, c, ({ action }) => (action === "publish" ? "write" : "read"));
     const form = checked(editForm, fields);
     const visit = await enter(api, c);
-    const result = await attempt(api, c, visit, form);
+    const result = await attempt(c, visit, form);
     if ("published" in result) return published(c, result.published);
     const { outcome } = result;
     const expected = outcome.kind === "stale" ? outcome.inForce.version : form.expected;
@@ -54,7 +52,7 @@ export function rulesPages(app: Hono, api: Api): void {
   });
 
   app.get("/rules/versions", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { before } = checked(z.object({ before: number.optional() }), filled(c));
     const { version } = await rulesInForce(deps, site.id);
     const versions = await listVersions(deps.db, site.id, before ?? Number.MAX_SAFE_INTEGER, VERSIONS_LIMIT);
@@ -63,7 +61,7 @@ export function rulesPages(app: Hono, api: Api): void {
   });
 
   app.get("/rules/diff", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { from, to } = checked(z.object({ from: number, to: number }), filled(c));
     const [before, after, inForce] = await Promise.all([
       rulesVersion(deps, site.id, from),
@@ -79,7 +77,7 @@ export function rulesPages(app: Hono, api: Api): void {
 
   app.post("/rules/rollback", async (c) => {
     const form = checked(z.object({ version: number, expected: number }), await signedForm(api, c, "write"));
-    const { site } = await enter(api, c);
+    const { site, deps } = await enter(api, c);
     const { document } = await rulesVersion(deps, site.id, form.version);
     const publication = { document: JSON.parse(document), expected: form.expected, notify: false };
     const version = await publishRules(deps, site.id, publication);
@@ -103,9 +101,8 @@ const STATUS = { unreadable: 400, invalid: 422, checked: 200, previewed: 200, st
 
 /** Does what the button says, and tells what came of it. */
 async function attempt(
-  { deps }: Api,
   c: Context,
-  { site }: Visit,
+  { site, deps }: Visit,
   { action, document: text, expected, notify }: z.output<typeof editForm>,
 ): Promise<{ outcome: Outcome } | { published: number }> {
   const read = parsed(text);

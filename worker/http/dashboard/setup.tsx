@@ -3,38 +3,38 @@ import type { Context, Hono } from "hono";
 import * as z from "zod";
 import { SecretPage } from "../../dashboard/keys";
 import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
-import type { SiteRules, SiteSettings } from "../../db/sites";
+import type { SiteSettings } from "../../db/sites";
 import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
 import { changeSite, createSite, rotateIdentitySecret, SETTINGS } from "../../sites";
 import type { Api } from "../context";
 import { checked } from "../input";
 import { rotation, siteFields } from "../sites";
-import { arrive, enter, type Fields, page, signedForm } from "./visit";
+import { arrive, enter, type Fields, page, signedForm, type Visit } from "./visit";
 
 export function setupPages(app: Hono, api: Api): void {
-  const { deps } = api;
-
   app.get("/setup", async (c) => {
-    const { frame, site } = await enter(api, c);
+    const visit = await enter(api, c);
+    const { frame, site } = visit;
     const form = settingsForm(site);
     const saved = c.req.query("saved") !== undefined;
-    const lastSeen = await latestEvent(api, site);
+    const lastSeen = await latestEvent(visit);
     const shown = { frame, site, origin: originOf(c), lastSeen, form, problems: [], saved };
     return await page(c, <SetupPage {...shown} />);
   });
 
   app.get("/setup/received", async (c) => {
-    const { frame, site } = await enter(api, c);
-    return await page(c, <Received frame={frame} lastSeen={await latestEvent(api, site)} />);
+    const visit = await enter(api, c);
+    return await page(c, <Received frame={visit.frame} lastSeen={await latestEvent(visit)} />);
   });
 
   app.post("/setup", async (c) => {
     const fields = await signedForm(api, c, "admin");
-    const { frame, site } = await enter(api, c);
+    const visit = await enter(api, c);
+    const { frame, site, deps } = visit;
     const read = siteOf(fields);
     if ("problems" in read) {
-      const lastSeen = await latestEvent(api, site);
+      const lastSeen = await latestEvent(visit);
       const shown = { frame, site, origin: originOf(c), lastSeen, form: formOf(fields), ...read, saved: false };
       return await page(c, <SetupPage {...shown} />, 422);
     }
@@ -44,7 +44,7 @@ export function setupPages(app: Hono, api: Api): void {
 
   app.post("/setup/identity-secret", async (c) => {
     const { overlap } = await signedForm(api, c, "admin");
-    const { frame, site } = await enter(api, c);
+    const { frame, site, deps } = await enter(api, c);
     const { overlap: overlapMs } = checked(rotation, { overlap: overlap || null });
     const { identitySecret } = await rotateIdentitySecret(deps, site, overlapMs);
     const lead = "It is shown only now. Sign tokens with it from half a minute on.";
@@ -64,7 +64,7 @@ export function setupPages(app: Hono, api: Api): void {
       const { frame } = await arrive(api, c);
       return await page(c, <NewSitePage frame={frame} form={formOf(fields)} {...read} />, 422);
     }
-    const site = await createSite(deps, read.site);
+    const site = await createSite(api.deps, read.site);
     const { frame } = await arrive(api, c);
     const shown = { site, identitySecret: site.identitySecret, origin: originOf(c) };
     // Shown by the answer itself and not after a redirect: the secret stands nowhere to be read again.
@@ -93,7 +93,7 @@ function originOf(c: Context): string {
 }
 
 /** Time of the latest event that any lead of the site sent. */
-async function latestEvent({ deps }: Api, site: SiteRules): Promise<string | null> {
+async function latestEvent({ deps, site }: Visit): Promise<string | null> {
   for (const disqualified of [false, true]) {
     const { data } = await pageOfLeads(
       deps,

@@ -5,8 +5,10 @@ import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Frame, Ladder } from "../../dashboard/data";
 import type { Scope } from "../../db/keys";
-import { listSites, type SiteRules } from "../../db/sites";
+import type { SiteRules } from "../../db/sites";
+import type { Deps } from "../../deps";
 import { Failure } from "../../failure";
+import { allSites } from "../../sites";
 import type { Api } from "../context";
 import { readSession, requireFormToken, requireOwnPage, type Session } from "../session";
 
@@ -14,6 +16,8 @@ import { readSession, requireFormToken, requireOwnPage, type Session } from "../
 export interface Visit {
   frame: Frame;
   site: SiteRules;
+  /** With the site's database. */
+  deps: Deps;
 }
 
 /** The frame of a page, and its site; `null`: there is no site yet. */
@@ -49,7 +53,7 @@ export async function arrive(api: Api, c: Context): Promise<Arrival> {
 }
 
 async function framed({ deps }: Api, c: Context, session: Session): Promise<Arrival> {
-  const all = await listSites(deps.db);
+  const all = await allSites(deps);
   const wanted = c.req.query("site");
   const entry = wanted === undefined ? all[0] : all.find(({ id, writeKey }) => id === wanted || writeKey === wanted);
   if (wanted !== undefined && !entry) throw new Failure("not_found", `There is no site "${wanted}".`);
@@ -67,7 +71,7 @@ async function framed({ deps }: Api, c: Context, session: Session): Promise<Arri
 /** Lets somebody signed in look at a site. */
 export async function enter(api: Api, c: Context): Promise<Visit> {
   const { frame, site } = await arrive(api, c);
-  if (site) return { frame, site };
+  if (site) return { frame, site, deps: api.deps.in(site) };
   throw new SiteNeeded();
 }
 

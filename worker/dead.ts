@@ -1,0 +1,77 @@
+/** The dead-letter office: letters of the queue that could not be folded, kept until somebody replays or deletes them. */
+import type { Letter, Mail } from "./backlog";
+import { statedKeys } from "./core/identity";
+import { type DeadLetter, deleteDead, insertDead, listDead, readDead } from "./db/dead";
+import type { SiteRules } from "./db/sites";
+import type { Deps } from "./deps";
+import { Failure } from "./failure";
+import { ingest } from "./ingest";
+
+/** Most letters replayed in one call. */
+export const REPLAYED_MAX = 100;
+/** Longest reason that is kept, characters. */
+const REASON_MAX_CHARS = 500;
+/** Digits of the time that ids begin with. */
+const TIME_DIGITS = 15;
+
+/** Keeps letters and takes them from the queue. */
+export async function bury(deps: Deps, mails: readonly Mail[], reason: string): Promise<void> {
+  for (const [siteId, mine] of Map.groupBy(mails, ({ body }) => body.siteId)) {
+    const site = await deps.sites.find(siteId);
+    if (!site) throw new Error("a letter to a site that is not there");
+    const dead = mine.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
+    await insertDead(deps.in(site).db, siteId, dead);
+    for (const mail of mine) mail.ack();
+  }
+}
+
+/** The same for what the queue itself has given up. */
+export async function buryAll(deps: Deps, mails: readonly Mail[]): Promise<void> {
+  await bury(deps, mails, "The database did not take it for as long as the queue tried.");
+}
+
+function deadLetter({ id, body }: Mail, reason: string, diedAt: number): DeadLetter {
+  const { key, events, acceptedAt }: Letter = body;
+  const keys = [...new Set([key, ...events.flatMap(({ event }) => statedKeys(event))])];
+  return { id: `${String(Math.floor(acceptedAt)).padStart(TIME_DIGITS, "0")}-${id}`, keys, events, reason, diedAt };
+}
+
+export interface Replayed {
+  replayed: number;
+  failed: { id: string; detail: string }[];
+}
+
+/**
+ * Folds dead letters, the oldest first, and deletes those that could be: all, or those of some ids. Throws `not_found`
+ * for an id that there is not.
+ */
+export async function replayDead(deps: Deps, site: SiteRules, ids: readonly string[] | null): Promise<Replayed> {
+  const letters = ids ? await lettersOf(deps, site, ids) : await listDead(deps.db, site.id, null, REPLAYED_MAX);
+  const failed: Replayed["failed"] = [];
+  for (const { id, events } of letters) {
+    try {
+      await ingest(deps, site, events, { isTold: true });
+      await deleteDead(deps.db, site.id, id);
+    } catch (error) {
+      failed.push({ id, detail: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { replayed: letters.length - failed.length, failed };
+}
+
+async function lettersOf(deps: Deps, site: SiteRules, ids: readonly string[]): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = [];
+  for (const id of ids.toSorted()) {
+    const letter = await readDead(deps.db, site.id, id);
+    if (!letter) throw noSuchLetter(id);
+    letters.push(letter);
+  }
+  return letters;
+}
+
+/** Deletes a letter for good. Throws `not_found`. */
+export async function removeDead(deps: Deps, site: SiteRules, id: string): Promise<void> {
+  if (!(await deleteDead(deps.db, site.id, id))) throw noSuchLetter(id);
+}
+
+const noSuchLetter = (id: string) => new Failure("not_found", `There is no dead letter "${id}".`);

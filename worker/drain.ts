@@ -1,0 +1,102 @@
+/**
+ * Folds what waited in the queue (see backlog.ts): exactly once, for the ids of messages say what counted already, and
+ * in the order of acceptance for each visitor. A letter whose events cannot be folded holds up nobody else's.
+ */
+
+import { type Letter, type Mail, willPass } from "./backlog";
+import { statedKeys } from "./core/identity";
+import { erasedAt } from "./db/dead";
+import type { SiteRules } from "./db/sites";
+import { addressHashes } from "./db/suppressions";
+import { bury } from "./dead";
+import type { Deps } from "./deps";
+import { ingest } from "./ingest";
+
+/** Attempts after which a letter is put away that fails for no reason that passes. */
+const POISON_ATTEMPTS = 3;
+/** Pause before the first retry and the longest, seconds; it doubles in between. */
+const RETRY_S = 5;
+const RETRY_MAX_S = 300;
+
+/** Folds a batch of letters; those that fail are left to the queue to bring again. */
+export async function drain(deps: Deps, batch: readonly Mail[]): Promise<void> {
+  for (const [siteId, mails] of Map.groupBy(batch, ({ body }) => body.siteId)) {
+    const inOrder = mails.toSorted((a, b) => a.body.acceptedAt - b.body.acceptedAt);
+    try {
+      const site = await deps.sites.find(siteId);
+      if (!site) throw new Error("a letter to a site that is not there");
+      const there = deps.in(site);
+      await fold(there, site, await withoutErased(there, site, inOrder));
+    } catch (error) {
+      await fail(deps, inOrder, error);
+    }
+  }
+}
+
+/** Folds letters of a site in their order, and tries fewer at once where they fail together. */
+async function fold(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<void> {
+  const [first, ...others] = mails;
+  if (!first) return;
+  try {
+    const events = mails.flatMap(({ body }) => body.events);
+    await ingest(deps, site, events, { isTold: true });
+    for (const mail of mails) mail.ack();
+  } catch (error) {
+    const byKey = [...Map.groupBy(mails, ({ body }) => body.key).values()];
+    if (willPass(error) || others.length === 0) await fail(deps, mails, error);
+    else if (byKey.length > 1) for (const mine of byKey) await fold(deps, site, mine);
+    else await foldOneByOne(deps, site, mails);
+  }
+}
+
+/** Letters of one visitor: after one that fails none of the later ones is folded before it. */
+async function foldOneByOne(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<void> {
+  for (const [i, mail] of mails.entries()) {
+    try {
+      await ingest(deps, site, mail.body.events, { isTold: true });
+      mail.ack();
+    } catch (error) {
+      await fail(deps, [mail], error);
+      if (isPoison(mail, error)) continue;
+      putBack(mails.slice(i + 1));
+      return;
+    }
+  }
+}
+
+const isPoison = ({ attempts }: Mail, error: unknown) => !willPass(error) && attempts >= POISON_ATTEMPTS;
+
+async function fail(deps: Deps, mails: readonly Mail[], error: unknown): Promise<void> {
+  const isDead = (mail: Mail) => isPoison(mail, error);
+  putBack(mails.filter((mail) => !isDead(mail)));
+  await bury(deps, mails.filter(isDead), error instanceof Error ? error.message : String(error));
+}
+
+function putBack(mails: readonly Mail[]): void {
+  for (const mail of mails) {
+    mail.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_S * 2 ** Math.max(0, mail.attempts - 1)) });
+  }
+}
+
+/** Takes out events of who was erased after they were accepted: they must not come back. */
+async function withoutErased(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<Mail[]> {
+  const keysOf = ({ key, events }: Letter) => [key, ...events.flatMap(({ event }) => statedKeys(event))];
+  const hashes = await addressHashes(site.secret, [...new Set(mails.flatMap(({ body }) => keysOf(body)))]);
+  const erased = await erasedAt(deps.db, site.id, [...hashes.values()]);
+  if (erased.size === 0) return [...mails];
+  const isErased = (key: string, at: number) => (erased.get(hashes.get(key) ?? "") ?? 0) >= at;
+  return mails.flatMap((mail): Mail[] => {
+    const { key, events, acceptedAt } = mail.body;
+    const left = isErased(key, acceptedAt)
+      ? []
+      : events.filter(({ event }) => !statedKeys(event).some((stated) => isErased(stated, acceptedAt)));
+    if (left.length === 0) mail.ack();
+    return left.length === 0 ? [] : [withBody(mail, { ...mail.body, events: left })];
+  });
+}
+
+/** The same mail with another letter in it; its methods are the queue's. */
+function withBody(mail: Mail, body: Letter): Mail {
+  const { id, attempts } = mail;
+  return { id, attempts, body, ack: () => mail.ack(), retry: (options) => mail.retry(options) };
+}

@@ -1,0 +1,81 @@
+/** The dead-letter office: beacons that waited in the queue and could not be folded, to be looked at and replayed. */
+import { type Context, Hono } from "hono";
+import * as z from "zod";
+import { type DeadLetter, listDead } from "../db/dead";
+import { REPLAYED_MAX, removeDead, replayDead } from "../dead";
+import * as answers from "./answers";
+import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { cursor, decodeCursor, limit, pageOf } from "./input";
+import { Calls } from "./route";
+
+export function deadLetterRoutes(api: Api): Hono {
+  const app = new Hono();
+  const calls = new Calls(app, api, "Dead letters", (c, scope) => siteOf(api, c, scope));
+
+  calls.get(
+    "/dead-letters",
+    {
+      name: "listDeadLetters",
+      summary: "Beacons that could not be folded after waiting in the queue, the oldest first",
+      scope: "read",
+      query: z.strictObject({ ...SITE, limit, cursor }),
+      answer: answers.list(answers.deadLetter),
+    },
+    async ({ deps, site, query }) => {
+      const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
+      const rows = await listDead(deps.db, site.id, after, query.limit + 1);
+      return pageOf(rows, query.limit, showDeadLetter, ({ id }) => ({ id }));
+    },
+  );
+
+  calls.post(
+    "/dead-letters/replay",
+    {
+      name: "replayDeadLetters",
+      summary: "Folds dead letters after all: some, or as many of the oldest as one call takes",
+      details: `At most ${REPLAYED_MAX} a call. What counted already does not count again.`,
+      scope: "write",
+      query: siteQuery,
+      body: replay,
+      emptyBody: {},
+      answer: answers.replayed,
+    },
+    async ({ deps, site, body }) => await replayDead(deps, site, body.ids ?? null),
+  );
+
+  calls.delete(
+    "/dead-letters/{id}",
+    {
+      name: "deleteDeadLetter",
+      summary: "Deletes a dead letter: its events never count",
+      scope: "write",
+      query: siteQuery,
+      status: 204,
+      answer: z.void(),
+    },
+    async ({ c, deps, site }) => await removeDead(deps, site, idOf(c)),
+  );
+  return app;
+}
+
+const idOf = (c: Context) => c.req.param("id") ?? "";
+const RIGHT_IDS = `must be an array of 1 to ${REPLAYED_MAX} ids of dead letters; left out: the oldest`;
+const replay = z.strictObject({
+  ids: z.array(z.string(RIGHT_IDS), RIGHT_IDS).min(1, RIGHT_IDS).max(REPLAYED_MAX, RIGHT_IDS).optional(),
+});
+
+function showDeadLetter({ id, reason, diedAt, events }: DeadLetter) {
+  return {
+    id,
+    reason,
+    diedAt: new Date(diedAt).toISOString(),
+    visitor: events[0]?.visitor ?? null,
+    messages: events.map(({ event: { messageId, type, event, timestamp } }) => ({
+      messageId,
+      type,
+      ...(event === undefined ? {} : { event }),
+      // Of what could not be folded not everything need be as it should.
+      timestamp: Number.isFinite(timestamp) ? new Date(timestamp).toISOString() : null,
+    })),
+  };
+}
