@@ -1,8 +1,10 @@
 /**
  * The demo's marketing site: an invented company, with Kelvin's tag on every page as a customer would paste it.
  * Pages are contents only (site/pages); the layout goes around them at request time, and so does nothing else: what a
- * page shows to whom is decided by the tag. The one thing a customer would not have is the panel (panel.ts).
+ * page shows to whom is decided by the tag, or at `?edge` before it leaves (edge.ts). The one thing a customer would not
+ * have is the panel (panel.ts).
  */
+import edge from "./edge";
 import { readPanel } from "./panel";
 
 export interface Env {
@@ -41,19 +43,25 @@ const COMMON = { "x-content-type-options": "nosniff", "referrer-policy": "strict
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url);
-    const path = url.pathname;
-    if (path === "/demo" && request.method === "POST") return redirect("/demo/thanks", 303);
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("Method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } });
-    }
-    if (path === "/panel.json") return panel(request, env);
-    const type = ASSETS[path];
-    if (type) return asset(env, path, type);
-    if (PAGES[path]) return page(env, PAGES[path], path, 200);
-    if (path.endsWith("/") && PAGES[path.slice(0, -1)]) return redirect(path.slice(0, -1) + url.search, 301);
-    return page(env, "404", path, 404);
+    if (!url.searchParams.has("edge")) return await serve(request, url, env);
+    const SITE = { fetch: async () => await serve(request, url, env) };
+    return await edge.fetch(request, { SITE, KELVIN: env.KELVIN, WRITE_KEY: "demo" });
   },
 };
+
+async function serve(request: Request, url: URL, env: Env): Promise<Response> {
+  const path = url.pathname;
+  if (path === "/demo" && request.method === "POST") return redirect("/demo/thanks", 303);
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return new Response("Method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } });
+  }
+  if (path === "/panel.json") return panel(request, env);
+  const type = ASSETS[path];
+  if (type) return asset(env, path, type);
+  if (PAGES[path]) return page(env, PAGES[path], path, 200);
+  if (path.endsWith("/") && PAGES[path.slice(0, -1)]) return redirect(path.slice(0, -1) + url.search, 301);
+  return page(env, "404", path, 404);
+}
 
 function redirect(location: string, status: number): Response {
   return new Response(null, { status, headers: { location } });

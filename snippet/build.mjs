@@ -5,15 +5,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { buildSync, transformSync } from "esbuild";
+import { buildSync } from "esbuild";
+import { minify } from "terser";
 
 /** What the leanest trackers of comparable scope weigh. */
 const BUDGET_BROTLI_BYTES = 2400;
 
-const target = "es2021";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-// In two steps: minified as one text, the variables of all modules are declared together.
+// Bundled by one and minified by another, which finds some 60 bytes more.
 const bundle = buildSync({
   absWorkingDir: root,
   entryPoints: ["snippet/index.ts"],
@@ -21,10 +21,10 @@ const bundle = buildSync({
   bundle: true,
   minifySyntax: true,
   format: "iife",
-  target,
+  target: "es2021",
   write: false,
 });
-const code = transformSync(bundle.outputFiles[0].text, { minify: true, target }).code.trim();
+const { code } = await minify(bundle.outputFiles[0].text, { module: true, ecma: 2020, compress: { passes: 3 } });
 
 mkdirSync(`${root}dist`, { recursive: true });
 writeFileSync(`${root}dist/k.js`, code);

@@ -4,7 +4,7 @@
  * The part of the URL that tells pages apart: the path, and a hash where it is a route (`#/pricing`). Neither the query
  * nor an anchor makes another page.
  */
-export const route = (): string => location.pathname + (/^#!?\/[^?]*/.exec(location.hash)?.[0] ?? "");
+export const route = (): string => location.pathname + location.hash.match(/^#!?\/[^?]*|$/);
 
 const look = (referrer: string) => ({
   path: route(),

@@ -12,6 +12,7 @@ import { listen, safe } from "./safe";
 import { flush, post, record, resume, track } from "./send";
 import { wants } from "./settings";
 import { activate, agreed, allowed, remember, renew, write } from "./visitor";
+import type { WireMessage } from "./wire";
 
 interface Kelvin {
   (...call: unknown[]): void;
@@ -39,8 +40,8 @@ const begin = () => {
 const calls: Record<string, (first: never, second: never) => void> = {
   track: track<string>,
   page: view,
-  identify: ({ userId, traits, token }: { userId?: string; traits?: Record<string, unknown>; token?: string }) =>
-    record("identify", { userId, traits }, token),
+  // `userId` and `traits`; other names could be no harm, as the message's own are laid over them.
+  identify: ({ token, ...who }: Partial<WireMessage> & { token?: string }) => record("identify", who, { token }),
   consent(granted: boolean) {
     const before = allowed();
     if (!granted) {
@@ -84,10 +85,11 @@ const start = safe(() => {
   early?.forEach(call);
 });
 
-/** The page may be hidden or left: it might be the last moment that it can say something. */
-const hide = () => {
+/** The page is shown, hidden or left: it might be the last moment that it can say something, or the first. */
+const turned = () => {
   leave();
   flush(true);
+  start();
 };
 
 // The page's own stub, if it has one, stays the public function: all it does is push.
@@ -103,11 +105,8 @@ if (!kelvin.on) {
   listen("click", clicked);
   listen("auxclick", clicked);
   listen("scroll", scrolled);
-  listen("visibilitychange", () => {
-    hide();
-    start();
-  });
-  listen("pagehide", hide);
+  listen("visibilitychange", turned);
+  listen("pagehide", turned);
   listen("online", resume);
   start();
 }

@@ -10,10 +10,10 @@
  * so nothing is sent for ever.
  */
 import { page } from "./context";
-import { paint, show } from "./personalise";
+import { heldOut, paint, show } from "./personalise";
 import { safe } from "./safe";
 import { endpoint, settings } from "./settings";
-import { activate, allowed, keys, randomId, recognise, renew, store, write } from "./visitor";
+import { activate, allowed, drop, keys, randomId, recognise, renew, store, write } from "./visitor";
 import type { EVENT, WireMessage, WireReply } from "./wire";
 
 type EventName = (typeof EVENT)[keyof typeof EVENT];
@@ -39,7 +39,7 @@ enum Limit {
 }
 
 /** Message ids begin with the time, so that stored keys sort by it. */
-const keyOf = ({ messageId }: Pick<WireMessage, "messageId">) => `kelvin_m${messageId}`;
+const keyOf = (message: Pick<WireMessage, "messageId">) => `kelvin_m${message.messageId}`;
 
 /** The time of the latest message, or more: what was made within a millisecond stays in order. */
 let minted = 0;
@@ -54,18 +54,22 @@ let requests = 0;
 let answered = 0;
 
 /** Queues a message about the present page, to be sent at the end of the task. */
-export const record = (type: WireMessage["type"], fields: Partial<WireMessage>, token?: string): void => {
+export const record = (
+  type: WireMessage["type"],
+  fields: Partial<WireMessage>,
+  more?: Partial<WireMessage["context"]>,
+): void => {
   if (!allowed()) return;
   if (!store.kelvin_id) renew("new");
-  minted = Math.max(minted + 1, Date.now());
+  minted = Math.max(Date.now(), minted + 1);
   const message = {
+    ...fields,
     type,
-    messageId: minted + randomId(),
     anonymousId: store.kelvin_id,
+    messageId: minted + randomId(),
     // JSON makes a date an ISO 8601 string.
     timestamp: new Date(),
-    ...fields,
-    context: { page, token, automated: navigator.webdriver || undefined },
+    context: { page, heldOut: heldOut(), automated: navigator.webdriver || undefined, ...more },
   };
   const text = JSON.stringify(message);
   if (text.length > Limit.MessageLength) return;
@@ -76,8 +80,11 @@ export const record = (type: WireMessage["type"], fields: Partial<WireMessage>, 
 };
 
 /** Queues a track event; those of the tag itself are named as wire.ts has it. */
-export const track = <Name extends string = EventName>(event: Name, properties: object): void =>
-  record("track", { event, properties: properties as Record<string, unknown> });
+export const track = <Name extends string = EventName>(
+  event: Name,
+  properties: object,
+  more?: Partial<WireMessage["context"]>,
+): void => record("track", { event, properties: properties as Record<string, unknown> }, more);
 
 /** Sends what is waiting; as beacons when the page is `leaving`. */
 export const flush = (leaving?: boolean): void => {
@@ -100,7 +107,7 @@ export const flush = (leaving?: boolean): void => {
   waiting.splice(0).forEach(take);
   if (batch[0]) post(batch, leaving);
   // After sending: even those cut here have been tried once.
-  for (const key of keys("kelvin_m").slice(0, -Limit.Stored)) delete store[key];
+  keys("kelvin_m").slice(0, -Limit.Stored).map(drop);
 };
 
 /**
@@ -108,8 +115,8 @@ export const flush = (leaving?: boolean): void => {
  * in flight and just goes twice.
  */
 export const resume = (): void => {
-  retryTimer = clearTimeout(retryTimer) as undefined;
   waiting = keys("kelvin_m");
+  retryTimer = clearTimeout(retryTimer) as undefined;
   flush();
 };
 
@@ -121,18 +128,22 @@ export const post = async (batch: WireMessage[], leaving?: boolean): Promise<voi
     writeKey: settings.site,
     sentAt: new Date(),
     batch,
-    visitor: sender === store.kelvin_id ? store.kelvin_is : undefined,
+    visitor: store.kelvin_id === sender ? store.kelvin_is : undefined,
   });
   // A beacon outlives the page in every browser. It is refused (false) when there is no room for it.
   if (leaving && navigator.sendBeacon?.(endpoint, body)) return;
   lengthInFlight += body.length;
-  const keepalive = lengthInFlight < Limit.KeepaliveLength;
   try {
     // A string body is text/plain: no preflight.
-    const response = await fetch(endpoint, { method: "POST", body, keepalive, credentials: "include" });
+    const response = await fetch(endpoint, {
+      credentials: "include",
+      method: "POST",
+      body,
+      keepalive: lengthInFlight < Limit.KeepaliveLength,
+    });
     if (/^(408|429|5)/.test(response.status as never)) throw 0;
     retryMs = Limit.RetryMs;
-    for (const message of batch) delete store[keyOf(message)];
+    batch.map(keyOf).map(drop);
     // What is not one of our answers changes nothing.
     const reply: WireReply = await response.json().catch(() => 0);
     if (allowed()) {

@@ -47,6 +47,8 @@ export const keys = (start: string): string[] =>
     .filter((key) => key.startsWith(start))
     .sort();
 
+export const drop = (key: string) => delete store[key];
+
 /** 128 random bits. Not `randomUUID`, which is missing on plain http. */
 export const randomId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
@@ -65,7 +67,7 @@ export const activate = (on: boolean): void => {
   if (on) return;
   // Back from memory, if the storage was full: there is something of ours in it too.
   open();
-  for (const key of keys("kelvin_")) delete store[key];
+  keys("kelvin_").map(drop);
 };
 
 /** A refusal is worth remembering only where it is not the default: a bare flag, no id. */
@@ -77,7 +79,7 @@ export const remember = (granted: boolean): void => {
 export const renew = (how: "new" | "reset"): void => {
   write("kelvin_id", randomId());
   write("kelvin_is", how);
-  delete store.kelvin_last;
+  drop("kelvin_last");
 };
 
 /**
@@ -86,9 +88,9 @@ export const renew = (how: "new" | "reset"): void => {
  */
 export const recognise = (sender: string | undefined, visitor?: string): boolean => {
   if (visitor && store.kelvin_id === sender) {
-    delete store.kelvin_is;
+    drop("kelvin_is");
     write("kelvin_id", visitor);
-    for (const key of keys("kelvin_m")) write(key, (store[key] as string).split(sender as string).join(visitor));
+    keys("kelvin_m").map((key) => write(key, (store[key] as string).split(sender as string).join(visitor)));
   }
   return store.kelvin_id === (visitor ?? sender);
 };

@@ -21,7 +21,18 @@ export interface WireMessage {
     token?: string;
     /** True when a driver steers the browser (`navigator.webdriver`). */
     automated?: true;
+    /** Whether the page keeps its default for the visitor; only where the site holds some out (`data-holdout`). */
+    heldOut?: boolean;
+    /** `Page Engaged` only: the calls to action that were in view. */
+    shown?: WireShown[];
   };
+}
+
+/** A call to action as a visitor saw it: its names, and their temperature, shown or not. */
+export interface WireShown {
+  cta: string | undefined;
+  variant: string | undefined;
+  temperature: string;
 }
 
 /** Body of `POST /v1/batch`. */

@@ -3,7 +3,6 @@
  * in the order of their ids, which are random: the same leads from one call to the next, and no kind of them more often
  * than another. Nothing is written.
  */
-import { Clicks } from "./core/clicks";
 import { daysBetween, endOf, type Leaving, levelThen } from "./core/days";
 import {
   calibration,
@@ -15,6 +14,7 @@ import {
   ruleEvidence,
 } from "./core/evidence";
 import { endingOf } from "./core/outcome";
+import { Personalisation } from "./core/personalisation";
 import { replay } from "./core/play";
 import type { Ladder } from "./core/rules";
 import type { State } from "./core/state";
@@ -37,8 +37,8 @@ const BINS_MAX = 40;
 const WIDTHS = [1, 2, 5];
 /** Scores further out count in the outermost bins. */
 const SCORE_MAX = 1e9;
-/** Most lines about calls to action, most clicked first: names are whatever pages say. */
-export const CLICKED_MAX = 500;
+/** Most lines about calls to action, most shown first: names are whatever pages say. */
+export const SHOWN_LINES_MAX = 500;
 /** Fewer conversions than so many tell little: the usual rule of thumb is ten for each thing asked. */
 const CONVERSIONS_FEW = 10;
 
@@ -249,27 +249,26 @@ async function observations(deps: Deps, site: SiteRules, leads: Lead[], active: 
   });
 }
 
-/** Who clicked which call to action, and converted afterwards. */
+/** Who was shown which call to action, clicked it and converted, and what that was worth beside those held out. */
 export async function personalisationReport(deps: Deps, site: SiteRules, most = LEADS_MAX) {
   const { leads: total } = await countLeads(deps.db, site.id);
-  const clicks = new Clicks();
+  const seen = new Personalisation();
   const read = await eachLead(deps, site, leadsAfter, most, async (leads) => {
     const logs = await readLogs(deps.db, leads);
-    for (const log of logs) clicks.add(log);
+    for (const log of logs) seen.add(log);
     return leads.map(({ id }) => id);
   });
-  const sums = clicks.sums();
+  const lines = seen.lines();
   return {
     leads: total,
     read: read.length,
     sampled: read.length < total,
-    data: sums.slice(0, CLICKED_MAX).map(({ visitors, converted, ...shown }) => {
-      const { rate, interval } = conversion({ hits: converted, of: visitors });
-      return { ...shown, visitors, converted, rate, interval };
-    }),
+    uplift: seen.uplift(),
+    uplifts: seen.uplifts().slice(0, SHOWN_LINES_MAX),
+    data: lines.slice(0, SHOWN_LINES_MAX),
     note:
-      sums.length > 0
-        ? "How many saw a call to action is not known, so these are clicks and what followed, no proof of what they caused."
-        : 'Nobody has clicked a call to action yet: mark them with data-kelvin-cta="name".',
+      lines.length > 0
+        ? null
+        : 'Nobody has seen a call to action yet: mark them with data-kelvin-cta="name", and put the tag on the page.',
   };
 }

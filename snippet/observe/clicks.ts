@@ -1,9 +1,9 @@
 /** Clicks on outbound links, downloads and calls to action, those in open shadow roots included. */
-import { dataset } from "../personalise";
+import { described } from "../personalise";
 import { track } from "../send";
 import { wants } from "../settings";
 
-const DOWNLOAD = /\.(pdf|docx?|xlsx?|pptx?|csv|txt|zip|gz|dmg|exe|mp[34])$/i;
+const DOWNLOAD = /\.(pdf|(doc|xls|ppt)x?|csv|txt|zip|gz|dmg|exe|mp[34])$/i;
 
 export const clicked = (event: Event): void => {
   const find = <T extends HTMLElement>(selector: string) =>
@@ -13,13 +13,7 @@ export const clicked = (event: Event): void => {
   const { button } = event as MouseEvent;
   // The middle button opens links in a new tab; the right one only a menu.
   if (button > 1 || (button && !link)) return;
-  if (cta && wants("cta")) {
-    track("CTA Clicked", {
-      cta: cta.dataset.kelvinCta,
-      variant: cta.dataset.kelvinVariant ?? cta.closest<HTMLElement>("[data-kelvin-show]")?.dataset.kelvinShow,
-      temperature: dataset.kelvin ?? "cold",
-    });
-  }
+  if (cta && wants("cta")) track("CTA Clicked", described(cta));
   if (!link) return;
   // `data:` and `blob:` addresses hold contents, not places.
   const web = /^http/.test(link.protocol);

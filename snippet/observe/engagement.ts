@@ -2,6 +2,7 @@
  * How long and how deep a page was read: visible seconds and scroll depth, told when the page is hidden or left.
  * `seconds` are those since it was last told, so that a sum over events is right; `scroll` is the most so far.
  */
+import { described, root } from "../personalise";
 import { track } from "../send";
 import { wants } from "../settings";
 
@@ -22,16 +23,25 @@ export const leave = (): void => {
   const now = performance.now();
   if (seenAt) visibleMs += now - seenAt;
   seenAt = document.hidden ? 0 : now;
-  const seconds = Math.floor(visibleMs / 1000);
+  const seconds = (visibleMs / 1000) | 0;
   if (wants("engagement") && (seconds || depth > told)) {
     visibleMs %= 1000;
     told = depth;
-    track("Page Engaged", { seconds, scroll: depth });
+    // In view, or scrolled past; what is hidden has no rectangle.
+    track(
+      "Page Engaged",
+      { seconds, scroll: depth },
+      {
+        shown: [...document.querySelectorAll<HTMLElement>("[data-kelvin-cta]")]
+          .filter((cta) => wants("cta") && (cta.getClientRects()[0]?.top as number) < innerHeight)
+          .map(described),
+      },
+    );
   }
 };
 
 export const scrolled = (): void => {
   // 0/0 where only some inner element scrolls; rubber-banding goes past the end.
-  const now = Math.round((100 * scrollY) / (document.documentElement.scrollHeight - innerHeight));
+  const now = ((100 * scrollY) / (root.scrollHeight - innerHeight) + 0.5) | 0;
   if (now > depth) depth = Math.min(100, now);
 };

@@ -18,7 +18,7 @@ export const view = (properties?: object): void => {
  */
 const moved = () =>
   setTimeout(() => {
-    if (route() !== page.path) view();
+    if (page.path !== route()) view();
   });
 
 export const observePages = (): void => {

@@ -1,6 +1,5 @@
 /** Outcomes in a log: which events are one, what was known before, and where a lead stood on a day. */
 import { describe, expect, test } from "vitest";
-import { Clicks } from "../../worker/core/clicks.ts";
 import { daysBetween, endOf, levelThen } from "../../worker/core/days.ts";
 import type { LoggedEvent } from "../../worker/core/event.ts";
 import { endingOf, outcomeOf, outcomeWith } from "../../worker/core/outcome.ts";
@@ -73,37 +72,6 @@ describe("days", () => {
       "warm",
       "hot",
       "hot",
-    ]);
-  });
-});
-
-describe("clicks", () => {
-  const click = (visitor: string, timestamp: number, properties: LoggedEvent["properties"] = { cta: "hero" }) =>
-    track("CTA Clicked", timestamp, { visitor, properties });
-  const sums = (...log: LoggedEvent[]) => {
-    const clicks = new Clicks();
-    clicks.add(log);
-    return clicks.sums();
-  };
-  const hero = { cta: "hero", variant: null, temperature: null };
-
-  test("a visitor counts once, and as converted only by what came after one of its clicks", () => {
-    expect(sums(click("a", 1), click("a", 2), click("b", 3), ended("converted", 4), click("c", 5))).toEqual([
-      { ...hero, clicks: 4, visitors: 3, converted: 2 },
-    ]);
-    expect(sums(ended("won", 4), click("a", 5))).toEqual([{ ...hero, clicks: 1, visitors: 1, converted: 0 }]);
-    expect(sums(click("a", 5), ended("won", 4)), "recorded after it, but it was before").toMatchObject([
-      { converted: 0 },
-    ]);
-    expect(sums(click("a", 1), ended("lost", 2))).toMatchObject([{ converted: 0 }]);
-  });
-
-  test("machines' and pruned ones do not count, and names are texts", () => {
-    const machine = { ...click("a", 1), machine: true as const };
-    const pruned = { ...click("a", 1), pruned: {} };
-    expect(sums(machine, pruned)).toEqual([]);
-    expect(sums(click("a", 1, { cta: "x".repeat(300), variant: 3, temperature: "" }))).toEqual([
-      { cta: "x".repeat(200), variant: null, temperature: null, clicks: 1, visitors: 1, converted: 0 },
     ]);
   });
 });

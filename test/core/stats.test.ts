@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import {
   areaUnderCurve,
+  difference,
   type FitRow,
   rate,
   ratio,
@@ -54,6 +55,33 @@ describe("the ratio of two shares", () => {
     [0, 10, 0, 10],
   ])("there is none of %i of %i and %i of %i", (a, m, b, n) => {
     expect(ratio({ hits: a, of: m }, { hits: b, of: n })).toEqual({ ratio: null, interval: null });
+  });
+});
+
+describe("the difference of two shares", () => {
+  // R. G. Newcombe, Statistics in Medicine 17 (1998) 873, table II, method 10.
+  test.each([
+    [56, 70, 48, 80, 0.0524, 0.3339],
+    [9, 10, 3, 10, 0.1705, 0.809],
+    [6, 7, 2, 7, 0.0582, 0.8062],
+    [5, 56, 0, 29, -0.0381, 0.1926],
+    [0, 10, 0, 20, -0.1611, 0.2775],
+    [0, 10, 0, 10, -0.2775, 0.2775],
+    [10, 10, 0, 20, 0.6791, 1],
+    [10, 10, 0, 10, 0.6075, 1],
+  ])("%i of %i less %i of %i", (a, m, b, n, low, high) => {
+    const found = difference({ hits: a, of: m }, { hits: b, of: n });
+    expect(found?.difference).toBeCloseTo(a / m - b / n, 12);
+    expect(found?.interval[0]).toBeCloseTo(low, 4);
+    expect(found?.interval[1]).toBeCloseTo(high, 4);
+    // And the other way round.
+    const back = difference({ hits: b, of: n }, { hits: a, of: m });
+    expect(back?.interval).toEqual(found?.interval.map((end) => 0 - end).toReversed());
+  });
+
+  test("of nobody there is none", () => {
+    expect(difference({ hits: 0, of: 0 }, { hits: 1, of: 2 })).toBeNull();
+    expect(difference({ hits: 1, of: 2 }, { hits: 0, of: 0 })).toBeNull();
   });
 });
 

@@ -8,7 +8,7 @@ import { launch } from "../support/browser.ts";
 import { type Server, startServer } from "../support/server.ts";
 
 /** What the page may take, once it has its answer. */
-const PROMPT_MS = 1_000;
+const PROMPT_MS = 3_000;
 const PAGES = [
   "/",
   "/product",

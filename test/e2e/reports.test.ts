@@ -37,6 +37,11 @@ interface RulesReport {
   data: { id: string; points: number | null; with: Share; without: Share; lift: number | null }[];
 }
 
+interface Personalisation {
+  uplift: Record<"personalised" | "heldOut", { converted: Share }>;
+  data: { variant: string; temperature: string; heldOut: boolean; shown: number; clicked: Share; converted: Share }[];
+}
+
 let server: Server;
 let browser: Browser;
 let api: Api;
@@ -58,7 +63,7 @@ function history(count: number): Message[] {
     const end = { outcome: i % 4 ? "won" : "lost" };
     return [
       ...[...paths, ...(i % 5 === 0 ? ["/careers"] : [])].map((path) => pageView(visitor, path, ago(5))),
-      ...(i % 4 === 1 ? [track(visitor, "CTA Clicked", shown, ago(4))] : []),
+      ...(i % 4 === 1 ? [track(visitor, "CTA Clicked", shown, { ...ago(4), context: { heldOut: i % 8 === 1 } })] : []),
       ...(i % 40 === 7 ? [{ type: "identify", messageId: unique("m"), anonymousId: visitor, traits, ...ago(3) }] : []),
       ...(i % 3 === 0 || i % 7 === 0 ? [track(visitor, "Outcome Recorded", end, ago(1))] : []),
     ];
@@ -222,20 +227,34 @@ describe("figures are those of the API", () => {
     }
 
     await page.getByRole("link", { name: "Personalisation" }).click();
-    const clicks = await report<{ data: { variant: string; temperature: string; clicks: number; rate: number }[] }>(
-      site,
-      "personalisation",
-    );
-    expect(clicks.data).toHaveLength(2);
-    const told = (await rows("Calls to action")).map(([, variant, at, sum, , rate = ""]) => [
+    const personalisation = await report<Personalisation>(site, "personalisation");
+    expect(personalisation.data.length).toBeGreaterThan(2);
+    const told = (await rows("Calls to action")).map(([name, variant, at, shown, clicked = "", converted = ""]) => [
+      name?.includes("held out"),
       variant,
       at,
-      sum,
-      rate.split("|")[0],
+      shown,
+      clicked.split("|")[0],
+      converted.split("|")[0],
     ]);
     expect(told).toEqual(
-      clicks.data.map((one) => [one.variant, one.temperature, count(one.clicks), percent(one.rate)]),
+      personalisation.data.map((one) => [
+        one.heldOut,
+        one.variant,
+        one.temperature,
+        count(one.shown),
+        percent(one.clicked.rate),
+        percent(one.converted.rate),
+      ]),
     );
+    const [all] = await rows("Shares of the personalised");
+    const { personalised, heldOut } = personalisation.uplift;
+    expect(all?.slice(1, 4).map((cell) => cell.split("|")[0])).toEqual([
+      "converted",
+      percent(personalised.converted.rate),
+      percent(heldOut.converted.rate),
+    ]);
+    expect(await page.locator(".verdict").innerText()).toMatch(/^(Yes|No, it does harm|It may be chance)$/);
   });
 });
 

@@ -82,7 +82,7 @@ describe("leads without outcomes", () => {
   test("levels are told all the same; calls to action are yet to be marked", async () => {
     expect(await shown(site, "/levels")).toContain("hot: 1 now");
     const html = await shown(site, "/personalisation");
-    expect(html).toContain("Nobody has clicked a call to action yet");
+    expect(html).toContain("Nobody has seen a call to action yet");
     expect(html).toContain("data-kelvin-cta=");
   });
 });

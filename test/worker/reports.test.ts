@@ -67,10 +67,32 @@ interface Distribution {
   data: { from: number; to: number; leads: number; disqualified: number }[];
   note: string | null;
 }
-interface Personalisation {
+interface Followed {
+  count: number;
+  rate: number | null;
+  interval: Interval;
+}
+interface Uplift {
+  personalised: { leads: number; clicked: Followed; converted: Followed };
+  heldOut: { leads: number; clicked: Followed; converted: Followed };
+  clicked: { difference: number | null; interval: Interval };
+  converted: { difference: number | null; interval: Interval };
+  note: string | null;
+}
+interface PersonalisationReport {
+  leads: number;
   read: number;
   sampled: boolean;
-  data: (Record<string, string | null> & { clicks: number; visitors: number; converted: number; rate: number })[];
+  uplift: Uplift & { mixed: number };
+  uplifts: ({ cta: string | null; temperature: string | null } & Uplift)[];
+  data: (Record<"cta" | "variant" | "temperature", string | null> & {
+    heldOut: boolean;
+    shown: number;
+    clicks: number;
+    clicked: Followed;
+    converted: Followed;
+  })[];
+  note: string | null;
 }
 
 const report = async <T>(site: Site, path: string): Promise<T> => {
@@ -534,23 +556,81 @@ describe("GET /v1/reports/distribution", () => {
 });
 
 describe("GET /v1/reports/personalisation", () => {
-  test("clicks, who clicked, and who of them converted afterwards", async () => {
+  const HOT = { cta: "hero", variant: "hot", temperature: "hot" };
+  const COLD = { ...HOT, variant: "cold" };
+  const told = (visitor: string, name: string, properties: object, context: object) => ({
+    ...track(visitor, name, properties as Message),
+    context,
+  });
+  /** As the tag's beacons tell it. */
+  const saw = (visitor: string, heldOut: boolean, shown: unknown = [heldOut ? COLD : HOT]) =>
+    told(visitor, "Page Engaged", { seconds: 3, scroll: 0 }, { shown, heldOut });
+  const click = (visitor: string, heldOut: boolean) => told(visitor, "CTA Clicked", heldOut ? COLD : HOT, { heldOut });
+
+  test("who saw, clicked and converted, by variant and group, and the uplift", async () => {
     const site = await api.createSite(PLAIN_RULES);
-    const click = (visitor: string, variant: string) =>
-      track(visitor, "CTA Clicked", { cta: "hero", variant, temperature: "warm" });
-    await site.post([click("a", "x"), click("a", "x")]);
-    await site.post([click("b", "x")]);
-    await site.post([click("c", "y")]);
+    for (const visitor of ["a", "b", "c"]) await site.post([saw(visitor, false), saw(visitor, false)]);
+    for (const visitor of ["d", "e"]) await site.post([saw(visitor, true)]);
+    await site.post([click("a", false), click("a", false)]);
     await ended(site, "visitor:a", "won");
+    await ended(site, "visitor:b", "converted");
     await ended(site, "visitor:c", "lost");
-    await site.post([click("robot", "x")], {}, { headers: { "User-Agent": GOOGLE } });
-    const found = await report<Personalisation>(site, "personalisation");
-    expect(found).toMatchObject({ leads: 3, read: 3, sampled: false });
-    const hero = { cta: "hero", temperature: "warm" };
-    expect(found.data).toEqual([
-      { ...hero, variant: "x", clicks: 3, visitors: 2, converted: 1, rate: 0.5, interval: expect.any(Array) },
-      { ...hero, variant: "y", clicks: 1, visitors: 1, converted: 0, rate: 0, interval: [0, expect.any(Number)] },
+    await site.post([saw("robot", false)], {}, { headers: { "User-Agent": GOOGLE } });
+    // Won before they saw anything.
+    await site.post([page("f")]);
+    await ended(site, "visitor:f", "won");
+    now += MINUTE;
+    await site.post([saw("f", true)]);
+    const found = await report<PersonalisationReport>(site, "personalisation");
+    expect(found).toMatchObject({ leads: 6, read: 6, sampled: false, note: null });
+    expect(found.data).toMatchObject([
+      { ...HOT, heldOut: false, shown: 3, clicks: 2, clicked: { count: 1, rate: 1 / 3 }, converted: { count: 2 } },
+      { ...COLD, heldOut: true, shown: 3, clicks: 0, clicked: { count: 0, rate: 0 }, converted: { count: 0 } },
     ]);
+    const { uplift, uplifts } = found;
+    expect(uplift).toMatchObject({ personalised: { leads: 3 }, heldOut: { leads: 3 }, mixed: 0, note: null });
+    expect(uplift.converted.difference).toBeCloseTo(2 / 3, 12);
+    expect(uplift.clicked.difference).toBeCloseTo(1 / 3, 12);
+    const [low, high] = uplift.converted.interval ?? [0, 0];
+    expect(low < 2 / 3 && 2 / 3 < high && high <= 1).toBe(true);
+    const { mixed: _, ...rest } = uplift;
+    expect(uplifts).toEqual([{ cta: "hero", temperature: "hot", ...rest }]);
+    now = NOW;
+  });
+
+  test("of a context what is malformed goes, and the rest of the message counts; an export has what is kept", async () => {
+    const site = await api.createSite(PLAIN_RULES);
+    const long = "x".repeat(100);
+    const shown = [{ ...HOT, text: "secret" }, "hero", { cta: long }, { cta: 5 }];
+    const odd = { ...saw("a", false, shown), context: { shown, heldOut: "maybe" } };
+    const { body } = await site.post([odd, { ...saw("a", false), context: { shown: "all" } }]);
+    expect(body.rejected).toEqual([]);
+    const events = await site.events("visitor:a");
+    expect(events.map(({ context }) => context)).toEqual([{ shown: [HOT, { cta: "x".repeat(64) }] }, undefined]);
+    const copy = await site.rest<{ events: Message[] }>("/v1/leads/visitor:a/export");
+    expect(copy.body.events[0]).toMatchObject({ context: { shown: [HOT, { cta: "x".repeat(64) }] } });
+    const found = await report<PersonalisationReport>(site, "personalisation");
+    expect(found.data.map(({ cta, heldOut, shown }) => [cta, heldOut, shown])).toEqual([
+      ["hero", false, 1],
+      ["x".repeat(64), false, 1],
+    ]);
+    // Nobody said to which group they belong.
+    expect(found.uplift).toMatchObject({ personalised: { leads: 0 }, converted: { difference: null, interval: null } });
+    expect(found.uplift.note).toMatch(/data-holdout/);
+    await expectTheLaw(site.id);
+  });
+
+  test("a lead with browsers in both groups is in neither", async () => {
+    const site = await api.createSite(PLAIN_RULES);
+    for (const [visitor, heldOut] of [
+      ["a", true],
+      ["b", false],
+    ] as const) {
+      await site.post([saw(visitor, heldOut), { type: "identify", anonymousId: visitor, userId: "u" }]);
+    }
+    const { uplift, data } = await report<PersonalisationReport>(site, "personalisation");
+    expect(uplift).toMatchObject({ personalised: { leads: 0 }, heldOut: { leads: 0 }, mixed: 1 });
+    expect(data).toHaveLength(2);
   });
 });
 

@@ -8,6 +8,7 @@ import { withBareAddresses } from "./address";
 import { DAY_MS } from "./duration";
 import type { EventType, JsonObject, LoggedEvent } from "./event";
 import { dig, parseUrl, put, tooDeep } from "./read";
+import { keptShown } from "./shown";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
 export const MESSAGE_MAX_BYTES = 32_768;
@@ -23,7 +24,7 @@ const NESTING_MAX = 32;
 
 const TYPES: readonly EventType[] = ["page", "screen", "track", "identify", "group", "alias"];
 
-/** What of a message's `context` is kept: what rules and the time line read. Never an address. */
+/** What of a message's `context` is kept as it was sent: what rules and the time line read. Never an address. */
 const CONTEXT_KEPT = ["page", "campaign", "active", "locale", "timezone", "library"];
 
 /** What of `context.page`: other names hold addresses too, with all that is in them. */
@@ -228,7 +229,7 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
 }
 
 function keptContext(context: JsonObject): JsonObject | null {
-  const kept = picked(context, CONTEXT_KEPT);
+  const kept = { ...picked(context, CONTEXT_KEPT), ...keptShown(context) };
   const { page } = kept;
   if (page && typeof page === "object" && !Array.isArray(page)) kept.page = withBareAddresses(picked(page, PAGE_KEPT));
   return Object.keys(kept).length > 0 ? kept : null;

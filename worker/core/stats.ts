@@ -54,6 +54,21 @@ export function ratio(one: Share, other: Share): { ratio: number | null; interva
   };
 }
 
+/**
+ * Difference of two shares, the first less the second, and its interval, 95 %: Newcombe's hybrid score interval, made of
+ * Wilson's of each. R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statistics
+ * in Medicine 17 (1998), method 10. `null`: a share is of none.
+ */
+export function difference(one: Share, other: Share): { difference: number; interval: Interval } | null {
+  const [p1, p2] = [rate(one), rate(other)];
+  const [w1, w2] = [wilson(one), wilson(other)];
+  if (p1 === null || p2 === null || !w1 || !w2) return null;
+  const found = p1 - p2;
+  const down = Math.hypot(p1 - w1[0], w2[1] - p2);
+  const up = Math.hypot(w1[1] - p1, p2 - w2[0]);
+  return { difference: found, interval: [Math.max(-1, found - down), Math.min(1, found + up)] };
+}
+
 /** Something scored, of which it is known whether it was a hit; `weight`: for how many it stands. */
 export interface Scored {
   score: number;

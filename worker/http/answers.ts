@@ -330,6 +330,3 @@ export const status = z
 export const outcome = z
   .strictObject({ lead: z.string(), outcome: z.string(), value: z.number().nullable(), at: time })
   .meta({ id: "Outcome" });
-
-/** What stands in it is told in docs/reports.md. */
-export const report = json.describe("Figures by name; docs/reports.md tells what each means.");

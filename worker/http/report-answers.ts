@@ -105,3 +105,43 @@ export const rulesEvidence = z
     data: z.array(ruleEvidence).describe("Every rule of the set, in the document's order."),
   })
   .meta({ id: "RulesReport" });
+
+const followed = z
+  .strictObject({
+    count: z.int(),
+    rate: z.number().nullable().describe("null: of nobody."),
+    interval: interval.nullable().describe("Wilson's."),
+  })
+  .meta({ id: "Followed", description: "How many of those shown something clicked it, or converted afterwards." });
+const sight = { cta: z.string().nullable(), temperature: z.string().nullable() };
+const group = z.strictObject({ leads: z.int(), clicked: followed, converted: followed }).meta({ id: "UpliftGroup" });
+const difference = z
+  .strictObject({ difference: z.number().nullable(), interval: interval.nullable().describe("Newcombe's.") })
+  .meta({ id: "UpliftDifference", description: "Share of the personalised less that of the held out." });
+const uplift = {
+  personalised: group,
+  heldOut: group,
+  clicked: difference,
+  converted: difference,
+  note: z.string().nullable().describe("Why there is no difference, or why not to trust it."),
+};
+export const personalisation = z
+  .strictObject({
+    ...reportFields,
+    uplift: z
+      .strictObject({ ...uplift, mixed: z.int().describe("Leads seen in both groups, and left out.") })
+      .describe("Of all leads, from the first call to action that they saw."),
+    uplifts: z.array(z.strictObject({ ...sight, ...uplift })).describe("By call to action and temperature."),
+    data: z.array(
+      z.strictObject({
+        ...sight,
+        variant: z.string().nullable(),
+        heldOut: z.boolean().describe("Whether the page kept its default for them."),
+        shown: z.int().describe("Visitors who saw it."),
+        clicks: z.int(),
+        clicked: followed,
+        converted: followed,
+      }),
+    ),
+  })
+  .meta({ id: "PersonalisationReport" });

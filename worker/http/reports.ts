@@ -84,8 +84,8 @@ export function reportRoutes(api: Api): Hono {
     {
       ...report,
       name: "reportPersonalisation",
-      summary: "Clicks and conversion by call to action and variant",
-      answer: answers.report,
+      summary: "What personalisation was worth: shown, clicked, converted, and the uplift over those held out",
+      answer: reports.personalisation,
     },
     async ({ deps, site }) => await personalisationReport(deps, site),
   );

@@ -1,5 +1,7 @@
 /** What the pages of reports are given: the API's answers, as worker/reports.ts makes them. Types only. */
+
 import type { CalibrationGroup, Conversion, RuleEvidence } from "../../core/evidence";
+import type { ShownLine, Uplift } from "../../core/personalisation";
 import type { Interval } from "../../core/stats";
 
 /** How many leads a report rests on. */
@@ -39,15 +41,8 @@ export interface LevelsReport extends Basis {
 }
 
 export interface PersonalisationReport extends Basis {
-  data: {
-    cta: string | null;
-    variant: string | null;
-    temperature: string | null;
-    clicks: number;
-    visitors: number;
-    converted: number;
-    rate: number | null;
-    interval: Interval | null;
-  }[];
+  uplift: Uplift & { mixed: number };
+  uplifts: (Uplift & Pick<ShownLine, "cta" | "temperature">)[];
+  data: ShownLine[];
   note: string | null;
 }

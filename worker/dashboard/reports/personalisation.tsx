@@ -1,10 +1,12 @@
-/** Who clicked which call to action, and converted afterwards. */
+/** Who saw which call to action, clicked it and converted afterwards, and what showing it by temperature was worth. */
 import type { FC } from "hono/jsx";
+import type { ShownLine } from "../../core/personalisation";
 import type { Frame, Ladder } from "../data";
-import { Copy, Level, link, Scroll } from "../layout";
+import { Copy, link, Scroll } from "../layout";
 import type { PersonalisationReport } from "./data";
 import { Ready, Sampled } from "./frame";
-import { percent, percentSpan, ShareBar } from "./plot";
+import { Share, ShareBar, Temperature } from "./plot";
+import { UpliftReport } from "./uplift";
 
 export interface PersonalisationProps {
   frame: Frame;
@@ -14,17 +16,24 @@ export interface PersonalisationProps {
 
 export const Personalisation: FC<PersonalisationProps> = (props) => (
   <Ready>
-    {props.report.data.length === 0 ? <NoClicks frame={props.frame} /> : <Clicks {...props} />}
+    {props.report.data.length === 0 ? (
+      <NobodySaw frame={props.frame} />
+    ) : (
+      <>
+        <UpliftReport {...props} />
+        <Lines {...props} />
+      </>
+    )}
     <Sampled basis={props.report} />
   </Ready>
 );
 
-const NoClicks: FC<{ frame: Frame }> = ({ frame }) => (
-  <section class="card" aria-labelledby="clicks">
-    <h2 id="clicks">Nobody has clicked a call to action yet</h2>
+const NobodySaw: FC<{ frame: Frame }> = ({ frame }) => (
+  <section class="card" aria-labelledby="lines">
+    <h2 id="lines">Nobody has seen a call to action yet</h2>
     <p>
-      Mark each with a name, and a variant where you show different ones; clicks are then counted by what was shown at
-      which temperature.
+      Mark each with a name, and a variant where you show different ones; whoever sees and clicks them is then counted
+      by what was shown at which temperature.
     </p>
     <div class="next">
       <Copy
@@ -39,25 +48,25 @@ const NoClicks: FC<{ frame: Frame }> = ({ frame }) => (
   </section>
 );
 
-const Clicks: FC<PersonalisationProps> = ({ ladders, report }) => {
-  const most = Math.max(0, ...report.data.map(({ interval }) => interval?.[1] ?? 0));
+const Lines: FC<PersonalisationProps> = ({ ladders, report }) => {
+  const most = Math.max(0, ...report.data.map(({ converted }) => converted.interval?.[1] ?? 0));
   return (
-    <section class="card flush" aria-labelledby="clicks">
-      <h2 id="clicks">Calls to action</h2>
+    <section class="card flush" aria-labelledby="lines">
+      <h2 id="lines">Calls to action</h2>
       {report.note && <p class="muted intro">{report.note}</p>}
       <Scroll label="Calls to action">
         <table class="plain-table stacks cta-table">
-          <caption class="unseen">Calls to action by variant and temperature, the most clicked first</caption>
+          <caption class="unseen">Calls to action by variant and temperature, the most shown first</caption>
           <thead>
             <tr>
               <th scope="col">Call to action</th>
               <th scope="col">Variant</th>
               <th scope="col">Temperature</th>
               <th scope="col" class="amount">
-                Clicks
+                Shown to
               </th>
               <th scope="col" class="amount">
-                Visitors
+                Clicked
               </th>
               <td />
               <th scope="col" class="amount">
@@ -66,33 +75,8 @@ const Clicks: FC<PersonalisationProps> = ({ ladders, report }) => {
             </tr>
           </thead>
           <tbody>
-            {report.data.map((one) => (
-              <tr>
-                <th scope="row">{one.cta ?? <span class="muted">no name</span>}</th>
-                <td data-label="variant:">{one.variant ?? <span class="muted">none</span>}</td>
-                <td data-label="at:">
-                  {one.temperature === null ? (
-                    <span class="muted">unknown</span>
-                  ) : (
-                    <Level ladders={ladders} ladder="temperature" level={one.temperature} />
-                  )}
-                </td>
-                <td class="amount" data-label="clicks:">
-                  {one.clicks.toLocaleString("en")}
-                </td>
-                <td class="amount" data-label="visitors:">
-                  {one.visitors.toLocaleString("en")}
-                </td>
-                <td class="picture">
-                  <ShareBar rate={one.rate} interval={one.interval} most={most} />
-                </td>
-                <td class="amount" data-label="converted:">
-                  <b>{percent(one.rate)}</b>
-                  <span class="under">
-                    {one.converted.toLocaleString("en")}; {percentSpan(one.interval)}
-                  </span>
-                </td>
-              </tr>
+            {report.data.map((line) => (
+              <Line line={line} ladders={ladders} most={most} />
             ))}
           </tbody>
         </table>
@@ -100,3 +84,28 @@ const Clicks: FC<PersonalisationProps> = ({ ladders, report }) => {
     </section>
   );
 };
+
+const Line: FC<{ line: ShownLine; ladders: Ladder[]; most: number }> = ({ line, ladders, most }) => (
+  <tr>
+    <th scope="row">
+      {line.cta ?? <span class="muted">no name</span>}
+      {line.heldOut && <span class="under">held out</span>}
+    </th>
+    <td data-label="variant:">{line.variant ?? <span class="muted">none</span>}</td>
+    <td data-label="at:">
+      <Temperature ladders={ladders} temperature={line.temperature} />
+    </td>
+    <td class="amount" data-label="shown to:">
+      {line.shown.toLocaleString("en")}
+    </td>
+    <td class="amount" data-label="clicked:">
+      <Share of={line.clicked} />
+    </td>
+    <td class="picture">
+      <ShareBar rate={line.converted.rate} interval={line.converted.interval} most={most} />
+    </td>
+    <td class="amount" data-label="converted:">
+      <Share of={line.converted} />
+    </td>
+  </tr>
+);

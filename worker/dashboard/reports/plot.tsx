@@ -3,8 +3,10 @@
  * what is drawn as a path stretches. Each chart is one image with its sum in words, and has its figures in a table.
  */
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
+import type { Followed } from "../../core/personalisation";
 import type { Interval } from "../../core/stats";
-import { Scroll } from "../layout";
+import type { Ladder } from "../data";
+import { Level, Scroll } from "../layout";
 
 const HEIGHT = 218;
 /** Of the plot within its picture, px; below it stands the axis. */
@@ -151,4 +153,20 @@ export const Whisker: FC<{ from: string; to: string; class?: string }> = ({ from
     <line x1={from} x2={from} y1="7" y2="15" />
     <line x1={to} x2={to} y1="7" y2="15" />
   </g>
+);
+
+/** A temperature that something was shown at. */
+export const Temperature: FC<{ ladders: Ladder[]; temperature: string | null }> = ({ ladders, temperature }) =>
+  temperature === null ? (
+    <span class="muted">unknown</span>
+  ) : (
+    <Level ladders={ladders} ladder="temperature" level={temperature} />
+  );
+
+/** How many of those shown something did something. */
+export const Share: FC<{ of: Followed }> = ({ of: { count, rate, interval } }) => (
+  <>
+    <b>{percent(rate)}</b>
+    <span class="under">{interval ? `${count.toLocaleString("en")}; ${percentSpan(interval)}` : "of nobody"}</span>
+  </>
 );
