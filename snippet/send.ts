@@ -39,7 +39,7 @@ enum Limit {
 }
 
 /** Message ids begin with the time, so that stored keys sort by it. */
-const keyOf = (message: Pick<WireMessage, "messageId">) => `kelvin_m${message.messageId}`;
+const keyOf = (message: Pick<WireMessage, "messageId">) => "kelvin_m" + message.messageId;
 
 /** The time of the latest message, or more: what was made within a millisecond stays in order. */
 let minted = 0;
