@@ -64,7 +64,14 @@ const LOOKS: Look[] = [
   { name: "leads, none yet", path: atBare("") },
   { name: "a lead", path: () => at(`/leads/${lead}`)() },
   { name: "rules", path: at("/rules") },
-  { name: "rules edited", path: at("/rules/edit") },
+  { name: "rules as a table", path: at("/rules/edit") },
+  { name: "rules as JSON", path: at("/rules/edit"), act: () => press("JSON")(), shows: "The rules as JSON" },
+  {
+    name: "a draft tried",
+    path: at("/rules/edit"),
+    act: () => page.fill("#story", "page /pricing").then(press("Play it")),
+    shows: "under the draft",
+  },
   {
     name: "rules previewed",
     path: at("/rules/edit"),
@@ -104,6 +111,12 @@ const LOOKS: Look[] = [
   },
   { name: "a webhook that fails", path: () => at(`/setup/webhooks/${failing}`)(), shows: "Its calls fail" },
   { name: "a webhook that is disabled", path: () => at(`/setup/webhooks/${disabled}`)(), shows: "Not called any more" },
+  { name: "status", path: at("/setup/status") },
+  { name: "reports", path: at("/reports") },
+  { name: "reports, none yet", path: atBare("/reports") },
+  { name: "reports of rules", path: at("/reports/rules") },
+  { name: "reports of levels", path: at("/reports/levels") },
+  { name: "reports of personalisation", path: at("/reports/personalisation") },
   { name: "a new site", path: at("/sites/new") },
   { name: "what is not there", path: at("/none") },
   { name: "the reference of the API", path: () => "/docs", act: () => thinned() },
@@ -119,6 +132,7 @@ const OUTSIDE: Look[] = [
 ];
 
 async function changed(from: string, to: string): Promise<void> {
+  await press("JSON")();
   const field = page.getByLabel("The rules as JSON");
   await field.fill((await field.inputValue()).replace(from, to));
 }

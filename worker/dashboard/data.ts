@@ -201,3 +201,33 @@ export interface Delivery {
   /** The body of the call. */
   sent: { data: Record<string, unknown> };
 }
+
+export interface Backlog {
+  waiting: number;
+  lagSeconds: number;
+}
+
+export interface Status {
+  accepted: number;
+  queued: number;
+  drained: number;
+  buried: number;
+  conflicts: number;
+  retries: number;
+  rejected: Record<string, number>;
+  refused: Record<string, number>;
+  unknown: Record<string, number>;
+  hours: { at: string; accepted: number; queued: number; rejected: number; refused: number }[];
+  sweep: Backlog;
+  webhooks: Backlog;
+  refolding: number;
+  deadLetters: number;
+}
+
+export interface DeadLetter {
+  id: string;
+  reason: string;
+  diedAt: string;
+  visitor: string | null;
+  messages: { type: string; event?: string }[];
+}

@@ -7,6 +7,7 @@ const TABS = [
   { path: "/setup", label: "Site", forAdmins: false },
   { path: "/setup/webhooks", label: "Webhooks", forAdmins: false },
   { path: "/setup/keys", label: "Keys", forAdmins: true },
+  { path: "/setup/status", label: "Status", forAdmins: false },
 ] as const;
 
 export const SetupTabs: FC<{ frame: Frame; tab: (typeof TABS)[number]["label"] }> = ({ frame, tab }) => (

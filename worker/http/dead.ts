@@ -64,7 +64,8 @@ const replay = z.strictObject({
   ids: z.array(z.string(RIGHT_IDS), RIGHT_IDS).min(1, RIGHT_IDS).max(REPLAYED_MAX, RIGHT_IDS).optional(),
 });
 
-function showDeadLetter({ id, reason, diedAt, events }: DeadLetter) {
+/** A dead letter on the wire. */
+export function showDeadLetter({ id, reason, diedAt, events }: DeadLetter) {
   return {
     id,
     reason,

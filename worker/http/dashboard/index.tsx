@@ -15,6 +15,7 @@ import { leadPages } from "./leads";
 import { reportPages } from "./reports";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
+import { statusPages } from "./status";
 import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
 import { webhookPages } from "./webhooks";
 
@@ -66,6 +67,7 @@ export function dashboardRoutes(api: Api): Hono {
   setupPages(app, api);
   keyPages(app, api);
   webhookPages(app, api);
+  statusPages(app, api);
   // Without this, unknown addresses would be looked up on the site that Kelvin shares its host with.
   app.all("*", (c) => {
     if (c.req.method === "GET" && c.req.path.endsWith("/")) return c.redirect(c.req.path.replace(/\/+$/, ""), 301);
