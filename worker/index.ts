@@ -4,6 +4,7 @@ import { deliver, forgetDeliveries, IN_RUN, NO_WAIT, type Patience } from "./del
 import { createDeps, type Deps } from "./deps";
 import type { Env } from "./env";
 import { logError } from "./http/log";
+import { goOnMoving } from "./move";
 import { overwriteDeleted } from "./overwrite";
 import { prune } from "./prune";
 import { refoldAll } from "./refold";
@@ -49,7 +50,10 @@ export default {
     const { deps } = kelvin(env);
     // One that fails keeps none of the others from running; what it left waits for the next minute.
     const databases = deps.databases.map((database) => deps.in({ database }));
-    const runs = await Promise.allSettled(databases.flatMap((one) => runsOf(one, cron ? IN_RUN : NO_WAIT)));
+    const runs = await Promise.allSettled([
+      ...databases.flatMap((one) => runsOf(one, cron ? IN_RUN : NO_WAIT)),
+      goOnMoving(deps),
+    ]);
     const failed = runs.filter((run) => run.status === "rejected");
     for (const { reason } of failed) logError({ work: "scheduled" }, reason);
     if (failed.length > 0) throw new Error(`${failed.length} of ${runs.length} scheduled runs failed`);

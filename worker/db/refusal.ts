@@ -21,8 +21,8 @@ export async function readingAgain<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why a write was refused; but for `over_budget`, trying again can help. */
-export type Refusal = "duplicate" | "conflict" | "over_budget" | "transient";
+/** Why a write was refused; but for `over_budget` and `fenced`, trying again at once can help. */
+export type Refusal = "duplicate" | "conflict" | "over_budget" | "fenced" | "transient";
 
 /** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
 const TRANSIENT = [
@@ -43,6 +43,7 @@ const TRANSIENT = [
 export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StaleRead) return "conflict";
   const text = error instanceof Error ? error.message : String(error);
+  if (text.includes("site_fenced")) return "fenced";
   if (text.includes("messages.id")) return "duplicate";
   if (text.includes("usage.events")) return "over_budget";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";

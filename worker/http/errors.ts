@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { refusalOf } from "../db/refusal";
-import { Failure, type FailureCode } from "../failure";
+import { Failure, type FailureCode, moving } from "../failure";
 import { logError, routeOf } from "./log";
 
 export type ErrorCode = FailureCode | "internal_error";
@@ -23,6 +23,7 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
   over_budget: { status: 429, title: "The site has had its events of the day" },
   internal_error: { status: 500, title: "Internal error" },
   busy: { status: 503, title: "Busy, try again" },
+  moving: { status: 503, title: "The site is being moved" },
 };
 
 /** Seconds after which a client may try again where nothing better is known. */
@@ -32,7 +33,9 @@ const RETRY_AFTER_S = 2;
 export function problem(thrown: unknown, c: Context): Response {
   // Of a database error only the cause is looked at: the message of a query holds its parameters.
   const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
-  const error = refusalOf(cause) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
+  const refusal = refusalOf(cause);
+  const busy = () => (refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again."));
+  const error = refusal !== null ? busy() : thrown;
   if (!(error instanceof Failure)) {
     logError(routeOf(c), error);
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";

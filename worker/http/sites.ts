@@ -3,10 +3,12 @@ import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
+import { MAIN } from "../db/directory";
 import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { moveOf, moveSite } from "../move";
 import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
 import * as answers from "./answers";
@@ -55,7 +57,44 @@ export function siteRoutes(api: Api): Hono {
       return { identitySecret: rotated.identitySecret, previousUntil };
     },
   );
+  moveCalls(named);
   return app;
+}
+
+function moveCalls(calls: Calls<SiteRules>): void {
+  calls.post(
+    "/sites/{id}/move",
+    {
+      name: "moveSite",
+      summary: "Moves a site to another database, or goes on with it",
+      details:
+        "Each call goes on for a few seconds, and the run of every minute does too; done when state is done. Beacons are " +
+        "told to come again while state is copying. To the database that it still lives in: calls the move off.",
+      scope: "admin",
+      query: siteQuery,
+      body: z.strictObject({ database }),
+      status: 202,
+      answer: answers.move,
+      errors: ["conflict"],
+      example: { database: "DB_1" },
+    },
+    async ({ deps, site, body }) => {
+      const account = deps.in({ database: MAIN });
+      await moveSite(account, site, body.database);
+      return await moveOf(account, site);
+    },
+  );
+  calls.get(
+    "/sites/{id}/move",
+    {
+      name: "getMove",
+      summary: "How the latest move of a site stands",
+      scope: "admin",
+      query: siteQuery,
+      answer: answers.move,
+    },
+    async ({ deps, site }) => await moveOf(deps.in({ database: MAIN }), site),
+  );
 }
 
 function accountCalls(calls: Calls<undefined>, { deps }: Api): void {

@@ -14,7 +14,7 @@ import { keyPages } from "./keys";
 import { leadPages } from "./leads";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
-import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
+import { arrive, keepBookmark, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
 
 const HOME = "/dashboard";
 const DOOR = "/dashboard/sign-in";
@@ -42,6 +42,7 @@ export function dashboardRoutes(api: Api): Hono {
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
     await next();
+    await keepBookmark(c);
   });
   app.use(
     bodyLimit({
