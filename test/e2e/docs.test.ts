@@ -155,7 +155,7 @@ describe.each(["README.md", "docs/api.md"])("%s", (file) => {
   // On a database of its own, as whoever follows the document has.
   let fresh: Server;
   beforeAll(async () => {
-    fresh = await startServer();
+    fresh = await startServer({ databases: 2 });
   });
   afterAll(() => fresh?.stop());
   /** `$ID`: what the latest answer with an id said. */
