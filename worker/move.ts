@@ -10,7 +10,7 @@
  *
  * Called off before 3, it lives on where it was, and what was copied is deleted.
  */
-import { type Entry, enterMove, movingSites, readEntry, stepMove } from "./db/directory";
+import { type Entry, enterMove, MAIN, movingSites, readEntry, stepMove } from "./db/directory";
 import { copyChunk, countRows, deleteChunk, fence, liftFence, type Place, readPlace, turnTo } from "./db/moving";
 import { refusalOf } from "./db/refusal";
 import { SITE_MAX_AGE_MS, type SiteRules } from "./db/sites";
@@ -18,9 +18,11 @@ import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { knownDatabase } from "./sites";
 
-/** How long one who moves goes on, ms and chunks: a call is to be answered, and an invocation may ask only so often. */
+/** How long one who moves goes on, ms and steps: a call is to be answered, and an invocation may ask only so often. */
 const STRETCH_MS = 5_000;
-const CHUNKS_A_STRETCH = 50;
+const STEPS_A_STRETCH = 20;
+/** Chunks copied in one step, without a look at whether the move was called off. */
+const CHUNKS_A_STEP = 5;
 /** How long the old rows stay after the directory says otherwise, ms: what isolates hold of a site, and clocks apart. */
 export const QUIET_MS = SITE_MAX_AGE_MS + 10_000;
 /** Most sites that are moved at the same time. */
@@ -60,7 +62,7 @@ export async function moveSite(deps: Deps, site: SiteRules, to: string): Promise
 }
 
 async function begin(deps: Deps, { id, writeKey }: SiteRules, entry: Entry | null, to: string): Promise<void> {
-  const from = entry?.database ?? deps.databases[0] ?? "";
+  const from = entry?.database ?? MAIN;
   // Whoever did not hear that it is done may ask again.
   if (from === to) return;
   const one = { siteId: id, writeKey, move: deps.newId(), moveFrom: from, moveTo: to, steppedAt: deps.clock() };
@@ -89,8 +91,8 @@ export async function goOnMoving(deps: Deps): Promise<void> {
 /** Goes on with the move of a site, for a while. */
 async function goOn(deps: Deps, siteId: string): Promise<void> {
   const began = deps.clock();
-  for (let chunk = 0; chunk < CHUNKS_A_STRETCH; chunk++) {
-    if (chunk > 0 && deps.clock() - began > STRETCH_MS) return;
+  for (let steps = 0; steps < STEPS_A_STRETCH; steps++) {
+    if (steps > 0 && deps.clock() - began > STRETCH_MS) return;
     const entry = await readEntry(deps.db, siteId);
     if (!entry?.step) return;
     const went = await takeStep(deps, entry).catch(async (error: unknown) => {
@@ -105,7 +107,7 @@ async function goOn(deps: Deps, siteId: string): Promise<void> {
   }
 }
 
-/** Does the next chunk; `false`: there is nothing to be done now. */
+/** Does the next step; `false`: there is nothing to be done now. */
 async function takeStep(deps: Deps, entry: Entry): Promise<boolean> {
   return entry.step === "copying" ? await copy(deps, entry) : await clear(deps, entry);
 }
@@ -126,11 +128,16 @@ async function placeOf(db: D1Database, { siteId, move }: Entry, phase: Place["ph
 async function copy(deps: Deps, entry: Entry): Promise<boolean> {
   const { siteId } = entry;
   const { live, other } = sidesOf(deps, entry);
-  await placeOf(live, entry, "fenced");
-  const place = await placeOf(other, entry, "room");
+  let place = (await readPlace(other, siteId))?.place;
+  if (place?.move !== entry.move) {
+    await fence(live, siteId, entry.move ?? "", "fenced");
+    place = await placeOf(other, entry, "room");
+  }
   if (place.phase === "room") await deleteChunk(other, siteId, place, "copying");
-  else if (place.phase === "copying") await copyChunk(live, other, siteId, place);
-  else await turn(deps, entry, live, other);
+  else if (place.phase === "copied") await turn(deps, entry, live, other);
+  for (let chunk = 0; chunk < CHUNKS_A_STEP && place.phase === "copying"; chunk++) {
+    place = await copyChunk(live, other, siteId, place);
+  }
   return true;
 }
 
@@ -157,7 +164,7 @@ async function clear(deps: Deps, entry: Entry): Promise<boolean> {
   const { siteId, move, step, steppedAt } = entry;
   const { live, other } = sidesOf(deps, entry);
   await liftFence(live, siteId, move ?? "");
-  // Where nobody ever read of it there, nobody does now.
+  // Where it never lived nobody reads of it.
   if (step === "clearing" && deps.clock() < (steppedAt ?? 0) + QUIET_MS) return false;
   const place = await placeOf(other, entry, "clearing");
   if (place.phase === "cleared") {

@@ -3,7 +3,6 @@ import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
-import { MAIN } from "../db/directory";
 import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -57,11 +56,11 @@ export function siteRoutes(api: Api): Hono {
       return { identitySecret: rotated.identitySecret, previousUntil };
     },
   );
-  moveCalls(named);
+  moveCalls(named, api);
   return app;
 }
 
-function moveCalls(calls: Calls<SiteRules>): void {
+function moveCalls(calls: Calls<SiteRules>, { deps }: Api): void {
   calls.post(
     "/sites/{id}/move",
     {
@@ -78,10 +77,9 @@ function moveCalls(calls: Calls<SiteRules>): void {
       errors: ["conflict"],
       example: { database: "DB_1" },
     },
-    async ({ deps, site, body }) => {
-      const account = deps.in({ database: MAIN });
-      await moveSite(account, site, body.database);
-      return await moveOf(account, site);
+    async ({ site, body }) => {
+      await moveSite(deps, site, body.database);
+      return await moveOf(deps, site);
     },
   );
   calls.get(
@@ -93,7 +91,7 @@ function moveCalls(calls: Calls<SiteRules>): void {
       query: siteQuery,
       answer: answers.move,
     },
-    async ({ deps, site }) => await moveOf(deps.in({ database: MAIN }), site),
+    async ({ site }) => await moveOf(deps, site),
   );
 }
 
