@@ -4,8 +4,11 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { WireReply } from "../../snippet/wire";
 import { MOVED } from "../../worker/db/moving";
+import { unfinishedVersions } from "../../worker/db/rules";
 import * as schema from "../../worker/db/schema";
+import { sitesToPrune } from "../../worker/db/sites";
 import { type Move, QUIET_MS } from "../../worker/move";
+import { prune } from "../../worker/prune";
 import { sweep } from "../../worker/sweep";
 import {
   type Answer,
@@ -273,7 +276,14 @@ describe("while it is fenced", () => {
     const before = await everythingOf(DB, site.id);
     ahead += 2 * DAY;
     expect(await sweep(deps)).toBeGreaterThanOrEqual(2);
-    expect(await everythingOf(DB, site.id)).toEqual(before);
+    expect(await sitesToPrune(DB, clock(), 1_000)).toContainEqual(expect.objectContaining({ id: other.id }));
+    expect(await sitesToPrune(DB, clock(), 1_000)).not.toContainEqual(expect.objectContaining({ id: site.id }));
+    await DB.prepare("UPDATE rule_versions SET finished_at = NULL WHERE version = 2").run();
+    const unfinished = (await unfinishedVersions(DB, 1_000)).map(({ siteId }) => siteId);
+    await DB.prepare("UPDATE rule_versions SET finished_at = published_at WHERE finished_at IS NULL").run();
+    expect(unfinished).toContain(other.id);
+    expect(unfinished).not.toContain(site.id);
+    expect(await prune(deps)).toBe(0);
     expect((await everythingOf(DB, other.id)).crossings?.length).toBeGreaterThan(before.crossings?.length ?? 0);
     // What is due is told where it went.
     const healed = isolate();

@@ -2,7 +2,7 @@
  * Fences: while a site is moved, and in the database it has left, nothing of it is written. The database itself holds
  * that, for an isolate may believe for half a minute that a site lives where it did.
  */
-import { eq, type SQL, sql } from "drizzle-orm";
+import { eq, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { fences } from "./schema";
 
@@ -23,5 +23,5 @@ export function unlessFencedIn(d1: DrizzleD1Database, siteId: string) {
 export const notFenced = (column: string) => `NOT EXISTS (SELECT 1 FROM fences f WHERE f.site_id = ${column})`;
 
 /** The same as a condition of drizzle's. */
-export const isNotFenced = (column: SQL.Aliased | { getSQL(): SQL }): SQL =>
+export const isNotFenced = (column: SQLWrapper): SQL =>
   sql`NOT EXISTS (SELECT 1 FROM fences f WHERE f.site_id = ${column})`;
