@@ -110,7 +110,7 @@ export async function ingestOrQueue(
     } catch (error) {
       if (!willPass(error)) throw error;
       // A visitor in much demand is busy, and the database all right.
-      if (!(error instanceof Failure)) backlog.spare(site.id);
+      if (!(error instanceof Failure) || error.code === "moving") backlog.spare(site.id);
     }
   }
   if (terms.isBudgeted) deps.budget.require(site);
@@ -120,7 +120,8 @@ export async function ingestOrQueue(
 
 /** Whether the same may well succeed a little later. */
 export function willPass(error: unknown): boolean {
-  return error instanceof Failure ? error.code === "busy" : refusalOf(error) !== null;
+  if (error instanceof Failure) return error.code === "busy" || error.code === "moving";
+  return refusalOf(error) !== null;
 }
 
 /** What the visitor may be shown by what the isolate holds; `null`: the page keeps what it knows. */

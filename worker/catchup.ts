@@ -40,7 +40,10 @@ export async function rewriteLead(
       if (write) await writeAndTell(deps, held.id, [], [write]);
       return write;
     } catch (error) {
-      if (refusalOf(error) !== "conflict") throw error;
+      const refusal = refusalOf(error);
+      // What is to be done of a lead that moves is done where it goes.
+      if (refusal === "fenced") return null;
+      if (refusal !== "conflict") throw error;
     } finally {
       deps.leads.drop(row.id);
     }

@@ -34,7 +34,7 @@ export async function eraseLead(deps: Deps, site: SiteRules, id: string, suppres
       return;
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal === null) throw error;
+      if (refusal === null || refusal === "fenced") throw error;
       // Of what failed on the way nobody knows whether it was done.
       if (refusal === "transient") mayBeDone = true;
     }

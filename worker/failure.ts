@@ -14,7 +14,8 @@ export type FailureCode =
   | "invalid_rules"
   | "rate_limited"
   | "over_budget"
-  | "busy";
+  | "busy"
+  | "moving";
 
 export class Failure extends Error {
   constructor(
@@ -27,4 +28,14 @@ export class Failure extends Error {
   ) {
     super(detail);
   }
+}
+
+/** When those who are told to come again should, while a site is moved, seconds. */
+const MOVING_RETRY_S = 5;
+
+/** A site is on its way from one database to another, and nothing of it can be written. */
+export function moving(): Failure {
+  const detail =
+    "The site is being moved to another database. Send the same again in a moment: each message counts once.";
+  return new Failure("moving", detail, undefined, MOVING_RETRY_S);
 }

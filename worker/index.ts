@@ -8,6 +8,7 @@ import { drain } from "./drain";
 import type { Env } from "./env";
 import { forgetErasures } from "./erase";
 import { logError } from "./http/log";
+import { goOnMoving } from "./move";
 import { overwriteDeleted } from "./overwrite";
 import { prune } from "./prune";
 import { refoldAll } from "./refold";
@@ -64,6 +65,7 @@ export default {
     const runs = await Promise.allSettled([
       ...databases.flatMap((one) => runsOf(one, cron ? IN_RUN : NO_WAIT)),
       forgetOldTallies(deps),
+      goOnMoving(deps),
     ]);
     const failed = runs.filter((run) => run.status === "rejected");
     for (const { reason } of failed) logError({ work: "scheduled" }, reason);

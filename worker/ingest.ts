@@ -8,7 +8,7 @@ import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import { knownMessages, type LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
-import { Failure } from "./failure";
+import { Failure, moving } from "./failure";
 import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
 import { writeAndTell } from "./outbox";
 import { type Draft, type Placed, type Resolved, resolve, type Why } from "./resolve";
@@ -46,7 +46,15 @@ export async function ingest(
   received: readonly Received[],
   terms: Terms = {},
 ): Promise<Ingested> {
-  return await count(deps.in(site), site, received, terms);
+  try {
+    return await count(deps.in(site), site, received, terms);
+  } catch (error) {
+    if (refusalOf(error) !== "fenced") throw error;
+    // It lives elsewhere by now, or will soon: what is held of it is out of date.
+    const now = await deps.sites.lookAgain(site);
+    if (!now || now.database === site.database) throw moving();
+    return await count(deps.in(now), now, received, terms);
+  }
 }
 
 async function count(deps: Deps, site: SiteRules, received: readonly Received[], terms: Terms): Promise<Ingested> {
@@ -95,7 +103,8 @@ async function tryToWrite(
     } catch (error) {
       const refusal = refusalOf(error);
       // A database in trouble is not pressed where events can wait.
-      if (refusal === null || (refusal === "transient" && terms.signal && tries > 0)) throw error;
+      const canWait = refusal === "transient" && terms.signal !== undefined && tries > 0;
+      if (refusal === null || refusal === "fenced" || canWait) throw error;
       for (const id of read) deps.leads.drop(id);
       if (refusal === "conflict" || refusal === "transient")
         deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");

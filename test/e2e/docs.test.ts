@@ -222,7 +222,7 @@ describe.each(["README.md", "docs/api.md", "docs/quick-start.md"])("%s", (file) 
   let fresh: Server;
   const companions = new Companions();
   beforeAll(async () => {
-    fresh = await startServer();
+    fresh = await startServer({ databases: 2 });
   });
   afterAll(async () => {
     companions.stop();

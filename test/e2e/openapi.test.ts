@@ -33,7 +33,7 @@ ajv.addFormat("date", /^\d{4}-\d\d-\d\d$/);
 ajv.addFormat("uri", (text: string) => URL.canParse(text));
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ databases: 2 });
   description = (await (await fetch(`${server.url}/openapi.json`)).json()) as Description;
   ajv.addSchema({ $id: "kelvin", ...description });
   operations = Object.entries(description.paths).flatMap(([path, methods]) =>
@@ -91,6 +91,8 @@ const CALLS: Record<string, Call> = {
   changeSite: {},
   changeSiteById: { params: { id: "{site}" } },
   rotateIdentitySecret: { params: { id: "{site}" } },
+  moveSite: { params: { id: "{site}" } },
+  getMove: { params: { id: "{site}" } },
   sendBatch: {},
   sendPage: {},
   sendPageShort: {},

@@ -35,6 +35,12 @@ interface Database {
   prepare(sql: string): Statement;
   batch(statements: Statement[]): Promise<Metered[]>;
 }
+interface Session extends Database {
+  getBookmark(): string | null;
+}
+interface Sessions {
+  withSession(from: string): Session;
+}
 
 /** A statement of SQL that always fails, and so rolls back its batch. */
 const FAILING_SQL = "SELECT json('not json')";
@@ -44,12 +50,14 @@ export class FaultyDatabase<D1> {
   readonly meter: Meter = { trips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 };
   /** To be given where the database is expected. */
   readonly db: D1;
+  /** What sessions were begun from. */
+  readonly sessions: string[] = [];
   private faults: Fault[] = [];
   private failing: number | null = null;
   private broken: Fault | null = null;
 
   constructor(real: D1) {
-    const database = real as unknown as Database;
+    const database = real as unknown as Database & Sessions;
     const inner = new WeakMap<object, { statement: Statement; writes: boolean }>();
     const wrap = (statement: Statement, writes: boolean): Statement => {
       const one: Statement = {
@@ -62,7 +70,7 @@ export class FaultyDatabase<D1> {
       inner.set(one, { statement, writes });
       return one;
     };
-    const wrapped: Database = {
+    const wrapAll = (database: Database): Database => ({
       prepare: (sql) => wrap(database.prepare(sql), WRITES.test(sql)),
       batch: (statements) =>
         this.trip(() => {
@@ -73,8 +81,13 @@ export class FaultyDatabase<D1> {
           }
           return database.batch(all);
         }),
+    });
+    const withSession = (from: string): Session => {
+      this.sessions.push(from);
+      const session = database.withSession(from);
+      return { ...wrapAll(session), getBookmark: () => session.getBookmark() };
     };
-    this.db = wrapped as unknown as D1;
+    this.db = { ...wrapAll(database), withSession } as unknown as D1;
   }
 
   /** Fails a round trip to come; several faults may be set. */

@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** Default: a new folder, removed by `stop()`. A folder that is passed is kept. */
   state?: string;
   adminKey?: string;
+  /** How many databases it has. Default: one. */
+  databases?: number;
   /** Whether the rate limits of production hold: not for a test whose point is many requests at once. Default: yes. */
   isLimited?: boolean;
 }
@@ -42,6 +44,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       ...process.env,
       PORT: String(options.port ?? 0),
       KELVIN_STATE: state,
+      KELVIN_DATABASES: String(options.databases ?? 1),
       KELVIN_ADMIN_KEY: options.adminKey ?? "test-admin-key",
       ...(options.isLimited === false ? UNLIMITED : {}),
       // Set by the `npm test` that runs us; it would make the server watch for the end of the wrong process.

@@ -204,9 +204,12 @@ describe("POST /v1/outcomes", () => {
     const site = await other.api.createSite(PLAIN_RULES);
     await site.post([page("v")]);
     const lead = "visitor:v";
+    // What publishing left to do writes rows of its own.
+    const isThrough = "SELECT count(*) n FROM rule_versions WHERE site_id = ? AND finished_at IS NULL";
+    await expect.poll(() => DB.prepare(isThrough).bind(site.id).first("n")).toBe(0);
     const rows = async () => (await faulty.measure(async () => ended(site, lead, "won"))).rowsWritten;
     const [first, second] = [await rows(), await rows()];
-    expect([first, second]).toEqual([4, 2]);
+    expect([first, second]).toEqual([3, 2]);
     const beacon = await faulty.measure(async () => void (await site.post([track("v", "Nothing")])));
     expect(beacon.rowsWritten).toBe(2);
   });

@@ -1,6 +1,7 @@
 /** Letters that could not be folded, and which leads were erased since letters were written. */
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { notFenced, unlessFencedIn } from "./fences";
 import { deadLetters } from "./schema";
 
 /** A letter that is kept to be looked at. */
@@ -15,7 +16,7 @@ export async function insertDead(db: D1Database, siteId: string, letters: readon
       .values({ ...letter, siteId })
       .onConflictDoNothing(),
   );
-  if (first) await d1.batch([first, ...others]);
+  if (first) await d1.batch([unlessFencedIn(d1, siteId), first, ...others]);
 }
 
 /** Letters of a site after one, in the order in which they were accepted. */
@@ -41,7 +42,8 @@ export async function readDead(db: D1Database, siteId: string, id: string): Prom
 
 /** Deletes a letter; `false` where there was none of that id. */
 export async function deleteDead(db: D1Database, siteId: string, id: string): Promise<boolean> {
-  const { meta } = await drizzle(db).delete(deadLetters).where(isLetter(siteId, id)).run();
+  const d1 = drizzle(db);
+  const [, { meta }] = await d1.batch([unlessFencedIn(d1, siteId), d1.delete(deadLetters).where(isLetter(siteId, id))]);
   return meta.changes > 0;
 }
 
@@ -89,5 +91,8 @@ export async function erasedAt(
 
 /** Forgets who was erased before an instant, ms. */
 export async function forgetErased(db: D1Database, before: number): Promise<void> {
-  await db.prepare("DELETE FROM erased WHERE at < ?1").bind(before).run();
+  await db
+    .prepare(`DELETE FROM erased WHERE at < ?1 AND ${notFenced("erased.site_id")}`)
+    .bind(before)
+    .run();
 }

@@ -1,5 +1,5 @@
 /** The directory: which database a site lives in. It stands in DB, beside the keys; all else of a site is in its own. */
-import { eq, or } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, or } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { directory, sites } from "./schema";
 
@@ -46,4 +46,50 @@ export async function siteNames(db: D1Database, limit: number): Promise<{ id: st
     d1.select({ id: directory.siteId, writeKey: directory.writeKey }).from(directory).limit(limit),
   ]);
   return [...here, ...entered];
+}
+
+/** What the directory knows of a site; `null`: it was made in DB and never moved. */
+export async function readEntry(db: D1Database, siteId: string): Promise<Entry | null> {
+  return (await drizzle(db).select().from(directory).where(eq(directory.siteId, siteId)).get()) ?? null;
+}
+
+/** Sites that are being moved. */
+export async function movingSites(db: D1Database, limit: number): Promise<string[]> {
+  const rows = await drizzle(db)
+    .select({ id: directory.siteId })
+    .from(directory)
+    .where(isNotNull(directory.step))
+    .limit(limit)
+    .all();
+  return rows.map(({ id }) => id);
+}
+
+/** Begins a move of a site that lives in `moveFrom`; `false` where another has begun, or it lives elsewhere now. */
+export async function enterMove(
+  db: D1Database,
+  one: { siteId: string; writeKey: string; move: string; moveFrom: string; moveTo: string; steppedAt: number },
+): Promise<boolean> {
+  const { siteId: _, ...begun } = { ...one, database: one.moveFrom, step: "copying" as const, note: null };
+  const { meta } = await drizzle(db)
+    .insert(directory)
+    .values({ ...one, ...begun })
+    .onConflictDoUpdate({
+      target: directory.siteId,
+      set: begun,
+      setWhere: and(isNull(directory.step), eq(directory.database, one.moveFrom)),
+    })
+    .run();
+  return meta.changes > 0;
+}
+
+/** Takes a move from one step to the next; `false` where it is no longer at that one. */
+export async function stepMove(
+  db: D1Database,
+  { siteId, move, step }: Entry,
+  to: Partial<Pick<Entry, "database" | "step" | "steppedAt" | "note">>,
+): Promise<boolean> {
+  if (move === null || step === null) return false;
+  const here = and(eq(directory.siteId, siteId), eq(directory.move, move), eq(directory.step, step));
+  const { meta } = await drizzle(db).update(directory).set(to).where(here).run();
+  return meta.changes > 0;
 }

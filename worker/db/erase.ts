@@ -1,6 +1,7 @@
 /** Erasing a lead: one atomic batch, guarded by the version that was read as every write is (see write.ts). */
 import { LEAD_KEY } from "../core/identity";
 import { deadOfStatement, erasedStatement } from "./dead";
+import { unlessFenced } from "./fences";
 import type { Lead } from "./leads";
 
 /** How much of a lead's id stays where it says how far a run has come: its kind and 8 of 32 characters. */
@@ -21,6 +22,7 @@ export async function deleteLead(
   const guard = `${LEAD_KEY}${id}`;
   const ids = [id, ...keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))];
   await db.batch([
+    unlessFenced(db, siteId),
     // NULL in lead_id refuses the batch if the lead is no longer as it was read.
     db
       .prepare(

@@ -3,6 +3,7 @@ import type { LoggedEvent } from "../core/event";
 import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
+import { notFenced } from "./fences";
 import { StaleRead } from "./refusal";
 import { suppressedQuery } from "./suppressions";
 
@@ -135,7 +136,9 @@ function leadsQuery(db: D1Database, siteId: string, keys: readonly string[]): D1
 /** Leads whose levels time has changed, or will have by `until`: those due longest first. */
 export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
-    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 ORDER BY l.due_at LIMIT ?2`)
+    .prepare(
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.due_at LIMIT ?2`,
+    )
     .bind(until, limit)
     .all<LeadRow>();
   return results;
@@ -144,7 +147,9 @@ export async function dueLeads(db: D1Database, until: number, limit: number): Pr
 /** Leads whose stored score has become old by `until`: the oldest first. */
 export async function fadedLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
-    .prepare(`SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.refresh_at <= ?1 ORDER BY l.refresh_at LIMIT ?2`)
+    .prepare(
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.refresh_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.refresh_at LIMIT ?2`,
+    )
     .bind(until, limit)
     .all<LeadRow>();
   return results;

@@ -5,6 +5,7 @@
 import { and, asc, desc, eq, lt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type Announcement, bodyOf } from "../core/announce";
+import { notFenced, unlessFenced } from "./fences";
 import { deliveries } from "./schema";
 
 export type Delivery = typeof deliveries.$inferSelect;
@@ -70,7 +71,7 @@ export async function claimDue(
          SELECT webhook_id, id FROM (
            SELECT d.webhook_id, d.id, d.due_at,
                   row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.due_at, d.id) AS place
-           FROM deliveries d WHERE d.due_at <= ?1 AND (d.attempts > 0 OR NOT EXISTS (
+           FROM deliveries d WHERE d.due_at <= ?1 AND ${notFenced("d.site_id")} AND (d.attempts > 0 OR NOT EXISTS (
              SELECT 1 FROM deliveries e WHERE e.lead_id = d.lead_id AND e.webhook_id = d.webhook_id AND e.n < d.n
                AND e.attempts = 0 AND e.due_at IS NOT NULL))
          ) WHERE place <= ?4 ORDER BY due_at, id LIMIT ?3)
@@ -86,7 +87,9 @@ export async function claimDue(
 /** When the next delivery will be due, ms; `null`: none waits. */
 export async function nextDue(db: D1Database): Promise<number | null> {
   const found = await db
-    .prepare("SELECT min(due_at) at FROM deliveries WHERE due_at IS NOT NULL")
+    .prepare(
+      `SELECT due_at at FROM deliveries d WHERE due_at IS NOT NULL AND ${notFenced("d.site_id")} ORDER BY due_at LIMIT 1`,
+    )
     .first<{ at: number | null }>();
   return found?.at ?? null;
 }
@@ -243,7 +246,8 @@ export async function retry(
   delivery: string | null,
   now: number,
 ): Promise<number> {
-  const [retried] = await db.batch([
+  const [, retried] = await db.batch([
+    unlessFenced(db, siteId),
     db
       .prepare(
         `UPDATE deliveries SET status = 'pending', step = 0, due_at = ?3
@@ -263,7 +267,9 @@ export async function retry(
 /** Deletes deliveries written before an instant. */
 export async function deleteDeliveriesBefore(db: D1Database, at: number): Promise<void> {
   await db
-    .prepare("DELETE FROM deliveries WHERE webhook_id IN (SELECT id FROM webhooks) AND id < ?1")
+    .prepare(
+      `DELETE FROM deliveries WHERE webhook_id IN (SELECT id FROM webhooks w WHERE ${notFenced("w.site_id")}) AND id < ?1`,
+    )
     .bind(idPrefix(at))
     .run();
 }

@@ -1,6 +1,7 @@
 /** Versions of a site's rules, immutable once published, and how far its leads have been brought under them. */
 import { and, count, desc, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { isNotFenced, unlessFencedIn } from "./fences";
 import { UNSEEN } from "./leads";
 import { leads, ruleVersions, sites } from "./schema";
 
@@ -61,6 +62,7 @@ export async function insertRules(
     .where(and(eq(leads.siteId, siteId), gt(leads.lastSeen, UNSEEN)));
   try {
     await d1.batch([
+      unlessFencedIn(d1, siteId),
       d1
         .update(sites)
         .set({ rulesVersion: sql`CASE WHEN ${sites.rulesVersion} = ${version} THEN ${version + 1} ELSE 0 END` })
@@ -91,7 +93,12 @@ export async function insertRules(
 
 /** Versions whose leads the background run has not all seen yet. */
 export async function unfinishedVersions(db: D1Database, limit: number): Promise<RulesVersion[]> {
-  return await drizzle(db).select().from(ruleVersions).where(isNull(ruleVersions.finishedAt)).limit(limit).all();
+  return await drizzle(db)
+    .select()
+    .from(ruleVersions)
+    .where(and(isNull(ruleVersions.finishedAt), isNotFenced(ruleVersions.siteId)))
+    .limit(limit)
+    .all();
 }
 
 /** Notes progress, unless another run noted some since `from` was read: then its count stands. */
@@ -109,6 +116,7 @@ export async function noteProgress(
         eq(ruleVersions.version, from.version),
         eq(ruleVersions.cursor, from.cursor),
         isNull(ruleVersions.finishedAt),
+        isNotFenced(ruleVersions.siteId),
       ),
     )
     .run();

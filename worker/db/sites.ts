@@ -5,6 +5,7 @@ import { compileRules } from "../core/compile";
 import type { RuleSet } from "../core/rules";
 import { beforeDeadline } from "./deadline";
 import { entryQuery, MAIN, siteNames } from "./directory";
+import { isNotFenced, unlessFencedIn } from "./fences";
 import { refusalOf } from "./refusal";
 import { readVersion } from "./rules";
 import { directory, ruleVersions, sites } from "./schema";
@@ -37,8 +38,8 @@ const RULE_SETS_MAX = 500;
 export interface SiteRules extends Site {
   /** Binding of the database that it lives in. */
   database: string;
-  /** Whether it is being moved, so that nothing of it can be written. */
-  isMoving: boolean;
+  /** Whether it came there so lately that copies of that database may not have all of it. */
+  hasJustMoved: boolean;
   rules: RuleSet;
   /** When they were published, ms. */
   rulesSince: number;
@@ -133,6 +134,12 @@ export class SiteStore {
     return site;
   }
 
+  /** The same of a site that was found to be out of date, so that the next beacon finds it as it is. */
+  async lookAgain({ id, writeKey }: Site): Promise<SiteRules | null> {
+    this.held.delete(id);
+    return await this.read(writeKey);
+  }
+
   /** Rules of a version that is no longer in force, as they once ruled. */
   async rulesOf({ id: siteId, database }: SiteRules, version: number): Promise<RuleSet | null> {
     const name = `${siteId} ${version}`;
@@ -158,7 +165,7 @@ export class SiteStore {
     if (!found) return null;
     const { site, document, rulesSince, announcesRules } = found;
     const rules = this.compiledOnce(site.id, site.rulesVersion, document);
-    return { ...site, database, isMoving: entry?.step === "copying", rulesSince, announcesRules, rules };
+    return { ...site, database, hasJustMoved: entry?.step === "clearing", rulesSince, announcesRules, rules };
   }
 
   private compiledOnce(siteId: string, version: number, document: string): RuleSet {
@@ -237,11 +244,14 @@ export async function updateSite(db: D1Database, id: string, changes: SiteSettin
   // Events are kept for another time from now on: what is older is not left until tomorrow.
   const unless = <T>(column: T, anew: string | number) =>
     sql`CASE WHEN ${sites.retentionDays} IS ${changes.retentionDays} THEN ${column} ELSE ${anew} END`;
-  await drizzle(db)
-    .update(sites)
-    .set({ ...changes, prunedTo: unless(sites.prunedTo, ""), prunedAt: unless(sites.prunedAt, 0) })
-    .where(eq(sites.id, id))
-    .run();
+  const d1 = drizzle(db);
+  await d1.batch([
+    unlessFencedIn(d1, id),
+    d1
+      .update(sites)
+      .set({ ...changes, prunedTo: unless(sites.prunedTo, ""), prunedAt: unless(sites.prunedAt, 0) })
+      .where(eq(sites.id, id)),
+  ]);
 }
 
 /** How far the run that prunes a site's events has come. */
@@ -253,7 +263,7 @@ export async function sitesToPrune(db: D1Database, before: number, limit: number
   return await drizzle(db)
     .select({ id, retentionDays, prunedTo, prunedAt })
     .from(sites)
-    .where(and(isNotNull(retentionDays), lt(prunedAt, before)))
+    .where(and(isNotNull(retentionDays), lt(prunedAt, before), isNotFenced(id)))
     .orderBy(asc(prunedAt), asc(id))
     .limit(limit)
     .all();
@@ -270,6 +280,7 @@ export async function notePruning(db: D1Database, from: Pruning, to: Pick<Prunin
         eq(sites.prunedTo, from.prunedTo),
         eq(sites.prunedAt, from.prunedAt),
         sql`${sites.retentionDays} IS ${from.retentionDays}`,
+        isNotFenced(sites.id),
       ),
     )
     .run();
@@ -283,11 +294,14 @@ export async function replaceIdentitySecret(
   before: string,
   after: { identitySecret: string; identityPreviousUntil: number },
 ): Promise<boolean> {
-  const { meta } = await drizzle(db)
-    .update(sites)
-    .set({ ...after, identityPrevious: before })
-    .where(and(eq(sites.id, id), eq(sites.identitySecret, before)))
-    .run();
+  const d1 = drizzle(db);
+  const [, { meta }] = await d1.batch([
+    unlessFencedIn(d1, id),
+    d1
+      .update(sites)
+      .set({ ...after, identityPrevious: before })
+      .where(and(eq(sites.id, id), eq(sites.identitySecret, before))),
+  ]);
   return meta.changes === 1;
 }
 

@@ -1,12 +1,14 @@
 /** The table of webhooks. */
 import { and, count, desc, eq, lt, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { unlessFencedIn } from "./fences";
 import { deliveries, webhooks } from "./schema";
 
 export type Webhook = typeof webhooks.$inferSelect;
 
 export async function insertWebhook(db: D1Database, webhook: Webhook): Promise<void> {
-  await drizzle(db).insert(webhooks).values(webhook).run();
+  const d1 = drizzle(db);
+  await d1.batch([unlessFencedIn(d1, webhook.siteId), d1.insert(webhooks).values(webhook)]);
 }
 
 export async function countWebhooks(db: D1Database, siteId: string): Promise<number> {
@@ -23,7 +25,8 @@ export async function readWebhook(db: D1Database, siteId: string, id: string): P
 export async function deleteWebhook(db: D1Database, siteId: string, id: string): Promise<boolean> {
   const d1 = drizzle(db);
   const mine = and(eq(deliveries.siteId, siteId), eq(deliveries.webhookId, id));
-  const [, taken] = await d1.batch([
+  const [, , taken] = await d1.batch([
+    unlessFencedIn(d1, siteId),
     d1.delete(deliveries).where(mine),
     d1.delete(webhooks).where(and(eq(webhooks.siteId, siteId), eq(webhooks.id, id))),
   ]);

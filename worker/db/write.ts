@@ -7,6 +7,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
+import { notFenced, unlessFenced } from "./fences";
 import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
 import { outboxStatement } from "./outbox";
 import { unlessSuppressed } from "./suppressions";
@@ -77,6 +78,7 @@ export async function writeLeads(
   const outbox = outboxStatement(db, siteId, writes.flatMap(numberedAnnouncements), now);
   const statements = [
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
+    unlessFenced(db, siteId),
     ...(messageIds.length > 0
       ? [
           db
@@ -120,9 +122,9 @@ export interface Refreshed {
 export async function writeScores(db: D1Database, refreshed: readonly Refreshed[]): Promise<void> {
   await db
     .prepare(
-      `UPDATE leads SET score = f.value ->> 'score', scores = f.value ->> 'scores', refresh_at = f.value ->> 'refreshAt'
-       FROM json_each(?1) f WHERE leads.site_id = f.value ->> 'siteId' AND leads.id = f.value ->> 'id'
-       AND leads.version = f.value ->> 'version'`,
+      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt'
+       FROM json_each(?1) s WHERE leads.site_id = s.value ->> 'siteId' AND leads.id = s.value ->> 'id'
+       AND leads.version = s.value ->> 'version' AND ${notFenced("leads.site_id")}`,
     )
     .bind(JSON.stringify(refreshed))
     .run();

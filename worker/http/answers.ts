@@ -205,6 +205,18 @@ const siteFields = {
 };
 export const site = z.strictObject(siteFields).meta({ id: "Site" });
 export const newSite = z.strictObject({ ...siteFields, identitySecret: z.string().describe("Shown only now.") });
+export const move = z
+  .strictObject({
+    state: z
+      .enum(["none", "copying", "clearing", "stopping", "done", "stopped"])
+      .describe("copying: nothing can be written. clearing, stopping: what lies in the other database is deleted."),
+    database: z.string().describe("Where the site lives."),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    copied: z.int().describe("Rows, while it is copied."),
+    note: z.string().nullable().describe("Why it was given up."),
+  })
+  .meta({ id: "Move" });
 export const identitySecret = z.strictObject({ identitySecret: z.string(), previousUntil: time });
 
 const keyFields = {

@@ -64,6 +64,11 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
     means: "A mistake in Kelvin. It has been logged.",
     mend: "Send the same again, with the same messageIds: what counted once is not counted twice. If it stays, look into the Worker's log.",
   },
+  moving: {
+    means:
+      "The site is on its way from one database to another (docs/scale.md). Reading goes on, nothing can be written.",
+    mend: "Send the same again after the seconds in Retry-After, with the same messageIds. The tag and the usual clients do so by themselves.",
+  },
   busy: {
     means: "The database is busy, or did not answer in time.",
     mend: "Send the same again after the seconds in Retry-After, with the same messageIds: what counted once is not counted twice.",

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { refusalOf } from "../db/refusal";
-import { Failure, type FailureCode } from "../failure";
+import { Failure, type FailureCode, moving } from "../failure";
 import { logError, routeOf } from "./log";
 import { noteOutcome } from "./observe";
 
@@ -24,6 +24,7 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
   over_budget: { status: 429, title: "The site has had its events of the day" },
   internal_error: { status: 500, title: "Internal error" },
   busy: { status: 503, title: "Busy, try again" },
+  moving: { status: 503, title: "The site is being moved" },
 };
 
 /** Seconds after which a client may try again where nothing better is known. */
@@ -31,7 +32,9 @@ const RETRY_AFTER_S = 2;
 
 /** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
 export function problem(thrown: unknown, c: Context): Response {
-  const error = refusalOf(thrown) !== null ? new Failure("busy", "The database is busy. Try again.") : thrown;
+  const refusal = refusalOf(thrown);
+  const busy = () => (refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again."));
+  const error = refusal !== null ? busy() : thrown;
   if (!(error instanceof Failure)) {
     logError(routeOf(c), error);
     noteOutcome(c, "internal_error");

@@ -45,7 +45,7 @@ export function observe(deps: Deps, logged: Logged): MiddlewareHandler {
     const site: string = c.get(SITE) ?? NOBODY;
     c.header("X-Request-Id", request);
     if (deps.isLocal) c.header("Server-Timing", timing(trips, ms));
-    if (isWorthALine(logged, c.res.status)) {
+    if (isWorthALine(logged, c.res.status, outcome)) {
       const { trips: count, rowsRead, rowsWritten, ms: d1Ms } = trips;
       const cost = { ms: Math.round(ms), d1Ms: Math.round(d1Ms), trips: count, rowsRead, rowsWritten };
       logRequest({
@@ -62,8 +62,8 @@ export function observe(deps: Deps, logged: Logged): MiddlewareHandler {
   };
 }
 
-function isWorthALine(logged: Logged, status: number): boolean {
-  if (status >= 500 || status === 202 || logged === "all") return true;
+function isWorthALine(logged: Logged, status: number, outcome: string): boolean {
+  if (status >= 500 || outcome === "queued" || logged === "all") return true;
   return typeof logged === "number" && Math.random() < logged;
 }
 

@@ -172,6 +172,7 @@ function errorsOf({ scope, path, body, contentType, errors = [], query }: Operat
     ...errors,
     "internal_error",
     "busy",
+    "moving",
   ];
   return Object.keys(ERRORS).filter((code): code is ErrorCode => found.some((one) => one === code));
 }

@@ -4,11 +4,11 @@
  */
 import type { Context, Hono } from "hono";
 import type * as z from "zod";
-import { MAIN } from "../db/directory";
 import type { Scope } from "../db/keys";
 import { readingAgain } from "../db/refusal";
 import type { Deps } from "../deps";
 import { readJson } from "./body";
+import { BOOKMARK, reading, writing } from "./bookmark";
 import type { Api } from "./context";
 import type { ErrorCode } from "./errors";
 import { checked, queryOf } from "./input";
@@ -77,13 +77,19 @@ interface Call<S, Q> {
   query: Q;
 }
 
+/** What there must be known of a site. */
+interface About {
+  database: string;
+  hasJustMoved: boolean;
+}
+
 /** A handler's answer: what goes out as JSON, or a response of its own. */
 type Answered<A> = Promise<A | Response>;
 
 const BASE = "/v1";
 
 /** Calls of marketers' programs that share a tag and what they are about. */
-export class Calls<S extends { database: string } | undefined> {
+export class Calls<S extends About | undefined> {
   constructor(
     private readonly app: Hono,
     private readonly api: Api,
@@ -93,11 +99,11 @@ export class Calls<S extends { database: string } | undefined> {
   ) {}
 
   get<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
-    this.register("get", path, spec, (c) => readingAgain(async () => handler(await this.opened(c, spec))));
+    this.register("get", path, spec, (c) => readingAgain(() => this.answered(c, spec, handler)));
   }
 
   delete<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
-    this.register("delete", path, spec, async (c) => handler(await this.opened(c, spec)));
+    this.register("delete", path, spec, (c) => this.answered(c, spec, handler));
   }
 
   post<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
@@ -114,16 +120,29 @@ export class Calls<S extends { database: string } | undefined> {
 
   private send<Q, B, A>(method: Method, path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
     this.register(method, path, spec, async (c) => {
-      const call = await this.opened(c, spec);
-      const body = await readJson(c.req.raw, spec.emptyBody);
-      return await handler({ ...call, body: checked(spec.bodyMeant?.(body) ?? spec.body, body) });
+      return await this.answered(c, spec, async (call) => {
+        const body = await readJson(c.req.raw, spec.emptyBody);
+        return await handler({ ...call, body: checked(spec.bodyMeant?.(body) ?? spec.body, body) });
+      });
     });
   }
 
-  private async opened<Q>(c: Context, { scope, query }: Reading<Q, unknown>): Promise<Call<S, Q>> {
+  /** Lets a call in and has it answered; what is about a site carries a bookmark. */
+  private async answered<Q, A>(
+    c: Context,
+    { scope, query }: Reading<Q, unknown>,
+    handler: (call: Call<S, Q>) => Answered<A>,
+  ): Answered<A> {
     const site = await this.admit(c, scope);
-    const deps = this.api.deps.in(site ?? { database: MAIN });
-    return { c, deps, site, query: checked(query, queryOf(c.req.raw)) };
+    const asked = { c, site, query: checked(query, queryOf(c.req.raw)) };
+    const { deps } = this.api;
+    if (!site) return await handler({ ...asked, deps });
+    const session = isReading(c) ? reading(deps, site, c.req.header(BOOKMARK)) : writing(deps, site);
+    const answer = await handler({ ...asked, deps: session.deps });
+    const bookmark = await session.bookmark();
+    if (bookmark !== null && answer instanceof Response) answer.headers.set(BOOKMARK, bookmark);
+    else if (bookmark !== null) c.header(BOOKMARK, bookmark);
+    return answer;
   }
 
   private register<A>(
@@ -143,6 +162,9 @@ export class Calls<S extends { database: string } | undefined> {
     });
   }
 }
+
+/** Whether a call changes nothing. */
+export const isReading = (c: Context) => c.req.method === "GET" || c.req.method === "HEAD";
 
 type Handler<S, Q, B, A> = (call: Call<S, Q> & { body: B }) => Answered<NoInfer<A>>;
 

@@ -7,6 +7,7 @@ import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { moveOf, moveSite } from "../move";
 import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
 import * as answers from "./answers";
@@ -55,7 +56,43 @@ export function siteRoutes(api: Api): Hono {
       return { identitySecret: rotated.identitySecret, previousUntil };
     },
   );
+  moveCalls(named, api);
   return app;
+}
+
+function moveCalls(calls: Calls<SiteRules>, { deps }: Api): void {
+  calls.post(
+    "/sites/{id}/move",
+    {
+      name: "moveSite",
+      summary: "Moves a site to another database, or goes on with it",
+      details:
+        "Each call goes on for a few seconds, and the run of every minute does too; done when state is done. Beacons are " +
+        "told to come again while state is copying. To the database that it still lives in: calls the move off.",
+      scope: "admin",
+      query: siteQuery,
+      body: z.strictObject({ database }),
+      status: 202,
+      answer: answers.move,
+      errors: ["conflict"],
+      example: { database: "DB_1" },
+    },
+    async ({ site, body }) => {
+      await moveSite(deps, site, body.database);
+      return await moveOf(deps, site);
+    },
+  );
+  calls.get(
+    "/sites/{id}/move",
+    {
+      name: "getMove",
+      summary: "How the latest move of a site stands",
+      scope: "admin",
+      query: siteQuery,
+      answer: answers.move,
+    },
+    async ({ site }) => await moveOf(deps, site),
+  );
 }
 
 function accountCalls(calls: Calls<undefined>, { deps }: Api): void {

@@ -16,7 +16,7 @@ import { reportPages } from "./reports";
 import { rulesPages } from "./rules";
 import { setupPages } from "./setup";
 import { statusPages } from "./status";
-import { arrive, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
+import { arrive, keepBookmark, ownForm, page, SignInNeeded, SiteNeeded, signedForm } from "./visit";
 import { webhookPages } from "./webhooks";
 
 const HOME = "/dashboard";
@@ -45,6 +45,7 @@ export function dashboardRoutes(api: Api): Hono {
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
     await next();
+    await keepBookmark(c);
   });
   app.use(
     bodyLimit({

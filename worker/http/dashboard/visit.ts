@@ -1,5 +1,6 @@
 /** What the dashboard's routes share: who is there, about which site, what a form holds, and how a page goes out. */
 import type { Context } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
 import { html } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -9,7 +10,9 @@ import type { SiteRules } from "../../db/sites";
 import type { Deps } from "../../deps";
 import { Failure } from "../../failure";
 import { allSites } from "../../sites";
+import { type Session as Copy, isBookmark, reading, writing } from "../bookmark";
 import type { Api } from "../context";
+import { isReading } from "../route";
 import { readSession, requireFormToken, requireOwnPage, type Session } from "../session";
 
 /** Somebody signed in, looking at a site. */
@@ -71,8 +74,33 @@ async function framed({ deps }: Api, c: Context, session: Session): Promise<Arri
 /** Lets somebody signed in look at a site. */
 export async function enter(api: Api, c: Context): Promise<Visit> {
   const { frame, site } = await arrive(api, c);
-  if (site) return { frame, site, deps: api.deps.in(site) };
-  throw new SiteNeeded();
+  if (!site) throw new SiteNeeded();
+  if (isReading(c)) return { frame, site, deps: reading(api.deps, site, keptBookmark(c)).deps };
+  const session = writing(api.deps, site);
+  c.set(WROTE, session);
+  return { frame, site, deps: session.deps };
+}
+
+/** Under this name a request has the session in which it may have written. */
+const WROTE = "kelvin.wrote";
+const BOOKMARK_COOKIE = "kelvin_bookmark";
+/** How long after somebody wrote they read nothing older, seconds: copies are at most some seconds behind. */
+const BOOKMARK_MAX_AGE_S = 60;
+
+/** The bookmark of what the same browser wrote; one that is none is as good as no cookie. */
+function keptBookmark(c: Context): string | undefined {
+  const kept = getCookie(c, BOOKMARK_COOKIE);
+  return kept !== undefined && isBookmark(kept) ? kept : undefined;
+}
+
+/** After a form was acted on: the page that comes next shows what it did. */
+export async function keepBookmark(c: Context): Promise<void> {
+  const session: Copy | undefined = c.get(WROTE);
+  const bookmark = await session?.bookmark();
+  if (!bookmark) return;
+  const secure = new URL(c.req.url).protocol === "https:";
+  const scope = { path: "/dashboard", httpOnly: true, sameSite: "Lax", secure } as const;
+  setCookie(c, BOOKMARK_COOKIE, bookmark, { ...scope, maxAge: BOOKMARK_MAX_AGE_S });
 }
 
 export type Fields = Record<string, string>;
