@@ -3,11 +3,12 @@
  * development server fires the scheduled handler. In production only the platform can do that. And its database keeps
  * still while the file is rewritten after an erasure.
  */
+import type { Letter } from "../worker/backlog";
 import type { Env } from "../worker/env";
 import worker from "../worker/index";
 import { takingTurns } from "./still";
 
-const kelvin: ExportedHandler<Env> = worker;
+const kelvin: ExportedHandler<Env, Letter> = worker;
 
 const PATH = "/cdn-cgi/handler/scheduled";
 
@@ -42,4 +43,4 @@ export default {
     const url = new URL(request.url);
     return url.pathname === PATH ? runScheduled(url, env, ctx) : worker.fetch(request, env, ctx);
   },
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Env, Letter>;
