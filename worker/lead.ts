@@ -140,10 +140,12 @@ export const SCORE_MAX_AGE_MS = DAY_MS;
 export function score({ rules }: SiteRules, lead: Lead, at: number): void {
   const view = new View(rules, lead.state, at);
   const scores = view.scores().low;
-  lead.score = sum(scores);
-  lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
-  // An instant already set stays: naming the column anew with every beacon would cost a row each time.
+  // What is already set stays: naming an indexed column anew with every beacon would cost a row each time.
   const isSet = lead.refreshAt !== null && lead.refreshAt > at && lead.refreshAt <= at + SCORE_MAX_AGE_MS;
+  const exact = sum(scores);
+  // So does a score of the last day that has faded since by less than anybody would see.
+  if (!isSet || rounded(exact) !== rounded(lead.score)) lead.score = exact;
+  lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
   if (!view.fades()) lead.refreshAt = null;
   else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;
 }
