@@ -66,3 +66,38 @@ test("a beacon that changes the score by nothing to be seen leaves the lead's pl
   expect(await stored()).toBe((await site.lead("visitor:fading")).exact.score);
   await expectTheLaw(site.id);
 });
+
+test("a score that is shown the same for long is left alone for long, and never shown out of date", async () => {
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite({
+    dimensions: { engagement: { decay: { halfLife: "30d" } } },
+    rules: [
+      { id: "page", on: "page", points: 3 },
+      { id: "quiet", while: { inactive: { gte: "50d" } }, points: -10 },
+    ],
+    levels: { temperature: [{ name: "cold" }] },
+  });
+  await site.post([page("once")]);
+  const row = async () =>
+    await DB.prepare("SELECT score, refresh_at FROM leads WHERE site_id = ?")
+      .bind(site.id)
+      .first<{ score: number; refresh_at: number | null }>();
+  const stored = async () => (await row())?.score;
+  const looks = new Set<unknown>();
+  for (let day = 1; day <= 95; day++) {
+    now = START + day * DAY_MS + 1;
+    await refresh(deps);
+    looks.add((await row())?.refresh_at);
+    const shown = (await site.lead("visitor:once")).score;
+    // Between two looks it may be a day behind, no more.
+    if (day !== 50) expect(Math.abs(Math.round((await stored()) ?? Number.NaN) - shown), `day ${day}`).toBeLessThan(2);
+  }
+  expect(await stored()).toBeLessThan(-9);
+  expect(looks.size, "once or twice where what is shown changes, and not every day").toBeLessThan(12);
+  expect((await row())?.refresh_at).toBeNull();
+  // Back again: what was put off is set anew where the visit shows.
+  await site.post([page("once")]);
+  expect(await stored()).toBe((await site.lead("visitor:once")).exact.score);
+  await expectTheLaw(site.id);
+});
