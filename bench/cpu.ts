@@ -37,7 +37,7 @@ interface Held {
 }
 let held: Held | null = null;
 
-async function start(env: Env): Promise<Held> {
+async function start(env: Env, ctx: ExecutionContext): Promise<Held> {
   const stub = new Stub(env.DB);
   const id = () => crypto.randomUUID().replaceAll("-", "");
   const deps = createDeps(
@@ -49,17 +49,17 @@ async function start(env: Env): Promise<Held> {
   const app = createApp(deps, env);
   const admin = { authorization: `Bearer ${env.KELVIN_ADMIN_KEY}`, "content-type": "application/json" };
   const post = (path: string, method: string, body: unknown) =>
-    app.request(`http://kelvin${path}`, { method, headers: admin, body: JSON.stringify(body) }, env);
+    app.request(`http://kelvin${path}`, { method, headers: admin, body: JSON.stringify(body) }, env, ctx);
   const made = await post("/v1/sites", "POST", { name: "CPU", origins: [ORIGIN] });
   const { writeKey } = await made.json<{ writeKey: string }>();
   await post(`/v1/rules?site=${writeKey}`, "PUT", b2b);
   const one = { stub, app, writeKey, sent: 0 };
-  for (let i = 0; i < VISITORS * 4; i++) await beacon(one, env);
+  for (let i = 0; i < VISITORS * 4; i++) await beacon(one, env, ctx);
   stub.isFrozen = true;
   return one;
 }
 
-async function beacon(one: Held, env: Env): Promise<void> {
+async function beacon(one: Held, env: Env, ctx: ExecutionContext): Promise<void> {
   const n = one.sent++;
   const path = PATHS[n % PATHS.length] ?? "/";
   const message = {
@@ -77,17 +77,17 @@ async function beacon(one: Held, env: Env): Promise<void> {
     "content-type": "text/plain",
     "cf-connecting-ip": "192.0.2.1",
   };
-  const answer = await one.app.request("http://kelvin/v1/batch", { method: "POST", headers, body }, env);
+  const answer = await one.app.request("http://kelvin/v1/batch", { method: "POST", headers, body }, env, ctx);
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`a beacon was answered ${answer.status}: ${text}`);
 }
 
 export default {
-  async fetch(request, env) {
-    held ??= await start(env);
+  async fetch(request, env, ctx) {
+    held ??= await start(env, ctx);
     const beacons = Number(new URL(request.url).searchParams.get("beacons"));
     const before = held.stub.writes;
-    for (let i = 0; i < beacons; i++) await beacon(held, env);
+    for (let i = 0; i < beacons; i++) await beacon(held, env, ctx);
     return Response.json({ writes: held.stub.writes - before });
   },
 } satisfies ExportedHandler<Env>;

@@ -83,8 +83,12 @@ export interface Cost {
   one: Average;
   newVisitor: Average;
   knownVisitor: Average;
-  /** Rows that a further message in a beacon writes. */
+  /** Rows that a further page view in a beacon writes, … */
   furtherEventRowsWritten: number;
+  /** … and what a further message of the mix does with all that it causes: crossings, new keys, the log. */
+  furtherOfMixRowsWritten: number;
+  /** How often the score of a lead of the mix is looked at again, if nothing more happens. */
+  looksPerLead: number;
   /** Characters that the database grows by with a lead of the mix, and rows of all tables. */
   bytesPerLead: number;
   messagesPerVisit: number;

@@ -71,11 +71,13 @@ function costRows({ cost }: Figures): Row[] {
     ["  of a visitor never seen", shown(cost.newVisitor)],
     ["  of a known visitor", shown(cost.knownVisitor)],
     [
-      "a further event in a beacon",
+      "a page view more in a beacon",
       `${fixed(furtherEventRowsWritten)} written`,
       `<= ${GOALS.rowsWrittenPerFurtherEvent}`,
       furtherEventRowsWritten <= GOALS.rowsWrittenPerFurtherEvent,
     ],
+    ["  a message more, of the mix", `${fixed(cost.furtherOfMixRowsWritten)} written, with crossings and keys`],
+    ["looks at a fading score, a lead", fixed(cost.looksPerLead)],
     ["database, a lead of the mix", kb(cost.bytesPerLead)],
   ];
 }

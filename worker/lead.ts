@@ -139,7 +139,7 @@ export const SCORE_MAX_AGE_MS = DAY_MS;
 const STEPS_DAYS = [16, 8, 4, 2, 1] as const;
 
 /** Sets the score that lists go by, as of an instant, and when it is to be looked at again. */
-export function score({ rules }: SiteRules, lead: Lead, at: number): void {
+export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {
   const view = new View(rules, lead.state, at);
   const scores = view.scores().low;
   // What is already set stays: naming an indexed column anew with every beacon would cost a row each time.
@@ -158,7 +158,7 @@ export function score({ rules }: SiteRules, lead: Lead, at: number): void {
  * Puts the next look at a score that was just looked at off for as long as nobody would see a change. Not done by beacons: a
  * visitor who is there earns points, and the instant would have to be moved again.
  */
-export function putOffLook({ rules }: SiteRules, lead: Lead, at: number): void {
+export function putOffLook({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {
   if (lead.refreshAt === null) return;
   const view = new View(rules, lead.state, at);
   for (const days of STEPS_DAYS) {

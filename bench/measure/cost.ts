@@ -1,9 +1,11 @@
 /** What beacons cost on D1: round trips and rows, counted at the binding, over visits like people's. */
+
 import type { Meter } from "../../test/support/faults.ts";
+import b2b from "../../worker/core/presets/b2b.json" with { type: "json" };
 import type { Average, Cost } from "../figures.ts";
 import { startEntry } from "../host.ts";
 import { Sessions } from "../sessions.ts";
-import { countsOf, makeSite, send } from "./site.ts";
+import { type BenchSite, countsOf, makeSite, send } from "./site.ts";
 
 interface Counted {
   isNew: boolean;
@@ -12,6 +14,7 @@ interface Counted {
 }
 
 const DAY_MS = 86_400_000;
+const document = JSON.stringify(b2b);
 /** Over how long the visits are spread: scores fade and visits end in between. */
 const SPREAD_MS = 20 * DAY_MS;
 
@@ -43,15 +46,56 @@ export async function measureCost(visits: number): Promise<Cost> {
         messagesOfAll += messages.length;
       }
     }
-    const bytes = await (await host.database()).prepare("SELECT 1").all<unknown>();
+    const database = await host.database();
+    const { results, meta } = await database.prepare("SELECT * FROM leads").all<Record<string, unknown>>();
+    const looks = await looksOf(results);
+    const furtherEventRowsWritten = await measureFurther(site, sessions);
     client.close();
-    return summary(counted, visits, messagesOfAll, bytes.meta.size_after / seen.size);
+    return {
+      ...summary(counted, visits, messagesOfAll),
+      furtherEventRowsWritten,
+      bytesPerLead: meta.size_after / seen.size,
+      looksPerLead: looks.reduce((sum, count) => sum + count, 0) / looks.length,
+    };
   } finally {
     await host.stop();
   }
 }
 
-function summary(counted: readonly Counted[], visits: number, messages: number, bytesPerLead: number): Cost {
+async function looksOf(rows: unknown[]): Promise<number[]> {
+  const host = await startEntry("bench/looks.ts", { migrates: false });
+  try {
+    const answer = await fetch(host.url, { method: "POST", body: JSON.stringify({ document, rows }) });
+    return (await answer.json()) as number[];
+  } finally {
+    await host.stop();
+  }
+}
+
+/** Visitors of the measurement below, and messages of their longer beacons. */
+const FURTHER_VISITORS = 12;
+const FURTHER_MESSAGES = 11;
+
+/** Rows that a page view more in a beacon writes: long beacons of known visitors beside short ones. */
+async function measureFurther(site: BenchSite, sessions: Sessions): Promise<number> {
+  const visitors = Array.from({ length: FURTHER_VISITORS }, (_, i) => `further-${i}`);
+  const written = async (messages: number) => {
+    const before = (await countsOf(site.client)).meter;
+    for (const visitor of visitors) {
+      await send(
+        site.client,
+        site.beacon(Array.from({ length: messages }, (_, i) => sessions.page(visitor, `/docs/${i}`))),
+      );
+    }
+    return difference(before, (await countsOf(site.client)).meter).rowsWritten / FURTHER_VISITORS;
+  };
+  await written(1);
+  return ((await written(FURTHER_MESSAGES)) - (await written(1))) / (FURTHER_MESSAGES - 1);
+}
+
+type Summary = Omit<Cost, "furtherEventRowsWritten" | "bytesPerLead" | "looksPerLead">;
+
+function summary(counted: readonly Counted[], visits: number, messages: number): Summary {
   const singles = counted.filter((one) => one.messages === 1);
   const one = average(singles);
   const several = counted.filter((one) => one.messages > 1);
@@ -71,8 +115,7 @@ function summary(counted: readonly Counted[], visits: number, messages: number, 
     one,
     newVisitor: fresh,
     knownVisitor: known,
-    furtherEventRowsWritten: further === 0 ? 0 : extra / further,
-    bytesPerLead,
+    furtherOfMixRowsWritten: further === 0 ? 0 : extra / further,
     messagesPerVisit: messages / visits,
   };
 }
