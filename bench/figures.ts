@@ -77,6 +77,7 @@ export interface Cost {
   visits: number;
   beacons: number;
   messages: number;
+  leads: number;
   /** All beacons of the mix. */
   all: Average;
   /** Those of one message: all, those of a visitor never seen, and the others. */
@@ -91,7 +92,6 @@ export interface Cost {
   looksPerLead: number;
   /** Characters that the database grows by with a lead of the mix, and rows of all tables. */
   bytesPerLead: number;
-  messagesPerVisit: number;
 }
 
 export interface Call {

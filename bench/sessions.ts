@@ -21,6 +21,9 @@ export type Kind = keyof typeof MIX;
  */
 export const MIX = { bounce: 45, reader: 35, buyer: 8, returning: 10, identify: 2 } as const;
 
+/** How often somebody is on a page for a second, or scrolls: then the tag tells of it when the page is left. */
+const STAYS = 0.9;
+
 const PAGES = {
   landing: ["/", "/product", "/blog/one", "/blog/two", "/blog/three"],
   reading: ["/", "/product", "/blog/one", "/blog/two", "/blog/three", "/docs/start", "/careers", "/about"],
@@ -69,7 +72,7 @@ export class Sessions {
   private steps(visitor: string, kind: Kind): Message[][] {
     const { random } = this;
     if (kind === "bounce") {
-      const stays = random.isLucky(0.4) ? [this.engaged(visitor, "/", random.between(2, 20))] : [];
+      const stays = random.isLucky(STAYS) ? [this.engaged(visitor, "/", random.between(2, 20))] : [];
       return [[this.page(visitor, random.pick(PAGES.landing), true)], ...stays.map((one) => [one])];
     }
     const pages = random.between(2, kind === "buyer" ? 9 : 6);
@@ -78,8 +81,7 @@ export class Sessions {
       const isBuying = kind === "buyer" && i > 0;
       const path = isBuying ? random.pick(PAGES.buying) : random.pick(i === 0 ? PAGES.landing : PAGES.reading);
       steps.push([this.page(visitor, path, i === 0)]);
-      // The tag tells of the time on a page when it is left: mostly together with the next page view.
-      if (random.isLucky(0.7)) steps.push([this.engaged(visitor, path, random.between(5, 240))]);
+      if (random.isLucky(STAYS)) steps.push([this.engaged(visitor, path, random.between(5, 240))]);
       if (random.isLucky(isBuying ? 0.5 : 0.1)) steps.push([this.click(visitor, path)]);
     }
     if (kind === "buyer" && random.isLucky(0.5)) steps.push([this.form(visitor), this.identify(visitor)]);
@@ -87,7 +89,7 @@ export class Sessions {
     return this.joined(steps);
   }
 
-  /** Beacons that the tag sends as one, because the page was left in between. */
+  /** Beacons that the tag sends as one: in a single-page application a page is left when the next is there. */
   private joined(steps: Message[][]): Message[][] {
     const joined: Message[][] = [];
     for (const step of steps) {

@@ -17,7 +17,6 @@ export interface Load {
 export interface Measured {
   rowsWrittenPerBeacon: number;
   rowsReadPerBeacon: number;
-  tripsPerBeacon: number;
   beaconsPerLead: number;
   beaconsPerVisit: number;
   bytesPerLead: number;
@@ -25,7 +24,7 @@ export interface Measured {
   looksPerLead: number;
   cpuMsPerBeacon: number;
   /** Rows that going cold writes. */
-  sweepRowsPerCrossing: number;
+  rowsPerCrossing: number;
 }
 
 export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13, queued: 0.001 };
@@ -122,7 +121,7 @@ function rowsWrittenBy(beacons: number, leads: number, measured: Measured): Arit
   const parts = {
     beacons: beacons * measured.rowsWrittenPerBeacon,
     looks: leads * measured.looksPerLead * ROWS_PER_LOOK,
-    goingCold: leads * COLD_PER_LEAD * measured.sweepRowsPerCrossing,
+    goingCold: leads * COLD_PER_LEAD * measured.rowsPerCrossing,
   };
   return { ...parts, all: parts.beacons + parts.looks + parts.goingCold };
 }

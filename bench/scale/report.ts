@@ -13,7 +13,7 @@ export function short(value: number): string {
 const dollars = (value: number) => `$${value >= 10 ? Math.round(value).toLocaleString("en-US") : value.toFixed(2)}`;
 const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-export function scaleReport(load: Load, from: { name: string; measured: Measured }, found: Arithmetic): string {
+export function scaleReport(load: Load, { commit }: { commit: string }, found: Arithmetic): string {
   const { rowsWritten, databases, dollars: paid, free } = found;
   const lines: [string, string][] = [
     ["leads, new a month", short(found.leadsPerMonth)],
@@ -34,7 +34,7 @@ export function scaleReport(load: Load, from: { name: string; measured: Measured
     ],
   ];
   return [
-    `${load.sites.toLocaleString("en-US")} sites, ${short(load.beacons)} beacons a month; figures measured at ${from.name}, prices of ${PRICES_OF}`,
+    `${load.sites.toLocaleString("en-US")} sites, ${short(load.beacons)} beacons a month; figures measured at ${commit}, prices of ${PRICES_OF}`,
     "",
     ...lines.map(([what, value]) => `${what.padEnd(26)} ${value}`),
     "",
