@@ -135,7 +135,7 @@ export function settle(site: SiteRules, lead: Lead): void {
 
 /** How long a score that lists go by may go without a look, ms, where it fades. */
 export const SCORE_MAX_AGE_MS = DAY_MS;
-/** Days that the next look is put off by, as many of them as nobody would see a change in: 32 in all. */
+/** Days that the next look, a day from now, is put off by: as many as nobody would see a change in, 31 in all. */
 const STEPS_DAYS = [16, 8, 4, 2, 1] as const;
 
 /** Sets the score that lists go by, as of an instant, and when it is to be looked at again. */
@@ -145,7 +145,7 @@ export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: numbe
   // What is already set stays: naming an indexed column anew with every beacon would cost a row each time.
   const { refreshAt } = lead;
   const isSoon = refreshAt !== null && refreshAt > at && refreshAt <= at + SCORE_MAX_AGE_MS;
-  const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt));
+  const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
   const exact = sum(scores);
   // So does a score that has faded since by less than anybody would see.
   if (!isSet || rounded(exact) !== rounded(lead.score)) lead.score = exact;
@@ -161,10 +161,9 @@ export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: numbe
 export function putOffLook({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {
   if (lead.refreshAt === null) return;
   const view = new View(rules, lead.state, at);
-  for (const days of STEPS_DAYS) {
-    const later: number = lead.refreshAt + days * DAY_MS;
-    if (view.looksSameUntil(later)) lead.refreshAt = later;
-  }
+  let same = at;
+  for (const days of STEPS_DAYS) if (view.looksSameUntil(same + days * DAY_MS)) same += days * DAY_MS;
+  lead.refreshAt = same + SCORE_MAX_AGE_MS;
 }
 
 /** What is to be written of a lead, in which others go up; of its keys and its log nothing new. */

@@ -31,7 +31,7 @@ export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13
 
 /** Sizes of the table in docs/scale.md. */
 export const SCENARIOS: readonly (Load & { name: string })[] = [
-  { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 300_000 },
+  { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 30_000 },
   { ...DEFAULTS, name: "one site", sites: 1, beacons: 5e6 },
   { ...DEFAULTS, name: "100 sites", sites: 100, beacons: 30e6 },
   { ...DEFAULTS, name: "1,000 sites", sites: 1_000, beacons: 150e6 },
