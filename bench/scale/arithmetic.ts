@@ -31,7 +31,7 @@ export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13
 
 /** Sizes of the table in docs/scale.md. */
 export const SCENARIOS: readonly (Load & { name: string })[] = [
-  { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 30_000 },
+  { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 25_000 },
   { ...DEFAULTS, name: "one site", sites: 1, beacons: 5e6 },
   { ...DEFAULTS, name: "100 sites", sites: 100, beacons: 30e6 },
   { ...DEFAULTS, name: "1,000 sites", sites: 1_000, beacons: 150e6 },
@@ -73,6 +73,7 @@ export interface Arithmetic {
   };
   /** Share of what the free plan allows a day that is used up; above 1 it does not do. */
   free: { requests: number; rowsRead: number; rowsWritten: number; stored: number };
+  isFree: boolean;
   /** What comes to its end first as the load grows, the nearest first: share of the limit that is used up. */
   ends: { what: string; used: number }[];
 }
@@ -89,6 +90,12 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
   const forWrites = Math.ceil(beaconsPerSecondAtPeak / WRITES_PER_SECOND);
   const databases = { forSize, forWrites, all: Math.max(1, forSize, forWrites) };
   const queueMessages = beacons * load.queued;
+  const free = {
+    requests: requests / DAYS / FREE.requestsPerDay,
+    rowsRead: rowsRead / DAYS / FREE.rowsReadPerDay,
+    rowsWritten: rowsWritten.all / DAYS / FREE.rowsWrittenPerDay,
+    stored: storedGb / FREE.storedGb,
+  };
   const dollars = priceOf({
     requests,
     cpuMs: beacons * measured.cpuMsPerBeacon,
@@ -107,12 +114,8 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
     databases,
     queueMessages,
     dollars,
-    free: {
-      requests: requests / DAYS / FREE.requestsPerDay,
-      rowsRead: rowsRead / DAYS / FREE.rowsReadPerDay,
-      rowsWritten: rowsWritten.all / DAYS / FREE.rowsWrittenPerDay,
-      stored: storedGb / FREE.storedGb,
-    },
+    free,
+    isFree: Object.values(free).every((share) => share <= 1),
     ends: endsOf({ storedGb, beaconsPerSecondAtPeak, databases: databases.all, load }),
   };
 }

@@ -27,7 +27,7 @@ export function scaleReport(load: Load, { commit }: { commit: string }, found: A
     ["stored in the end", `${short(found.storedGb)} GB, of ${load.months} months`],
     ["databases", `${databases.all}: for size ${databases.forSize}, for writing at peak ${databases.forWrites}`],
     ["messages in the queue", short(found.queueMessages)],
-    ["dollars a month", `${dollars(paid.all)}: ${parts(paid)}`],
+    ["dollars a month", found.isFree ? "nothing, on the free plan" : `${dollars(paid.all)}: ${parts(paid)}`],
     [
       "of the free plan",
       `requests ${percent(free.requests)}, rows read ${percent(free.rowsRead)}, rows written ${percent(free.rowsWritten)}, storage ${percent(free.stored)}`,
@@ -71,7 +71,7 @@ export function asTable(scenarios: readonly (Load & { name: string })[], measure
       `${short(found.storedGb)} GB`,
       short(found.beaconsPerSecondAtPeak),
       String(found.databases.all),
-      dollars(found.dollars.all),
+      found.isFree ? "$0" : dollars(found.dollars.all),
     ];
   });
   const head = [

@@ -47,6 +47,13 @@ describe("the arithmetic", () => {
     expect(month(1e6, { months: 1, queued: 0 }).dollars.all).toBe(PRICES.plan);
   });
 
+  test("the free plan does for what stays within all it allows", () => {
+    expect(month(20_000).isFree).toBe(true);
+    const { isFree, free } = month(3e6);
+    expect(isFree).toBe(false);
+    expect(free.rowsWritten).toBeGreaterThan(1);
+  });
+
   test("databases are as many as size or writing asks for, whichever is more", () => {
     const large = month(1e9, { peak: 0.001 });
     expect(large.databases.all).toBe(large.databases.forSize);
