@@ -64,7 +64,17 @@ const checks: Check[] = [
     "format and lint",
     () => node("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "--diagnostic-level=warn"),
   ],
-  ...["worker", "test", "test/worker", "demo", "demo/tsconfig.worker.json", "bench", "snippet", "."].map(types),
+  ...[
+    "worker",
+    "test",
+    "test/worker",
+    "demo",
+    "demo/tsconfig.worker.json",
+    "bench",
+    "bench/tsconfig.worker.json",
+    "snippet",
+    ".",
+  ].map(types),
   ["migrations", migrations],
 ];
 

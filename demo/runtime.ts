@@ -59,14 +59,7 @@ const moreDatabases = (databases: number) =>
   Object.fromEntries(Array.from({ length: databases - 1 }, (_, i) => [`DB_${i + 1}`, `DB_${i + 1}`]));
 
 async function miniflareOptions({ port, state, adminKey, databases, variables }: RuntimeOptions) {
-  // Only failures are worth a line; wrangler would also announce which files it read, on standard output.
-  process.env.WRANGLER_LOG = "error";
-  const config = unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true });
-  // wrangler's type for these loses all names on the way; they are Miniflare's own.
-  const toml = unstable_getMiniflareWorkerOptions(config).workerOptions as V4WorkerOptionsShape;
-  // Miniflare's stand-in for rate limits writes their keys, which are addresses, to disk, and costs as much as a beacon's
-  // own write. With one isolate there are no others to ask: what it counts itself is exact.
-  const { ratelimits: _, ...fromToml } = toml;
+  const fromToml = optionsOfToml();
   const [kelvin, demo] = await Promise.all([bundle("demo/entry.ts"), bundle("demo/server.ts")]);
   await esbuild.stop();
   const d1Databases = { ...moreDatabases(databases), ...fromToml.d1Databases };
@@ -108,6 +101,19 @@ async function miniflareOptions({ port, state, adminKey, databases, variables }:
   return { options, databases: Object.keys(d1Databases) };
 }
 
+/** What wrangler.toml says of the Worker, as Miniflare takes it. */
+export function optionsOfToml() {
+  // Only failures are worth a line; wrangler would also announce which files it read, on standard output.
+  process.env.WRANGLER_LOG = "error";
+  const config = unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true });
+  // wrangler's type for these loses all names on the way; they are Miniflare's own.
+  const toml = unstable_getMiniflareWorkerOptions(config).workerOptions as V4WorkerOptionsShape;
+  // Miniflare's stand-in for rate limits writes their keys, which are addresses, to disk, and costs as much as a beacon's
+  // own write. With one isolate there are no others to ask: what it counts itself is exact.
+  const { ratelimits: _, ...fromToml } = toml;
+  return fromToml;
+}
+
 /** The organisation's identity provider, where the environment names one. */
 function identityProvider(): Record<string, string> {
   const { ACCESS_JWKS_URL, ACCESS_AUDIENCE } = process.env;
@@ -125,7 +131,7 @@ async function vacuumed(state: string): Promise<Response> {
 }
 
 /** One ES module for workerd, as `wrangler deploy` would make it. */
-async function bundle(entry: string): Promise<string> {
+export async function bundle(entry: string): Promise<string> {
   const result = await esbuild
     .build({
       absWorkingDir: ROOT,
@@ -146,10 +152,10 @@ async function bundle(entry: string): Promise<string> {
   return result.outputFiles[0]?.text ?? "";
 }
 
-type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+export type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 /** As `wrangler d1 migrations apply` does, with the same table; each file is one transaction with its own row. */
-async function applyMigrations(db: Database): Promise<void> {
+export async function applyMigrations(db: Database): Promise<void> {
   const folder = join(ROOT, "migrations");
   const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
   await db

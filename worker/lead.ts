@@ -133,19 +133,37 @@ export function settle(site: SiteRules, lead: Lead): void {
   score(site, lead, from);
 }
 
-/** How old a score that lists go by may become, ms. */
+/** How long a score that lists go by may go without a look, ms, where it fades. */
 export const SCORE_MAX_AGE_MS = DAY_MS;
+/** Days that the next look, a day from now, is put off by: as many as nobody would see a change in, 31 in all. */
+const STEPS_DAYS = [16, 8, 4, 2, 1] as const;
 
 /** Sets the score that lists go by, as of an instant, and when it is to be looked at again. */
-export function score({ rules }: SiteRules, lead: Lead, at: number): void {
+export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {
   const view = new View(rules, lead.state, at);
   const scores = view.scores().low;
-  lead.score = sum(scores);
+  // What is already set stays: naming an indexed column anew with every beacon would cost a row each time.
+  const { refreshAt } = lead;
+  const isSoon = refreshAt !== null && refreshAt > at && refreshAt <= at + SCORE_MAX_AGE_MS;
+  const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
+  const exact = sum(scores);
+  // So does a score that has faded since by less than anybody would see.
+  if (!isSet || rounded(exact) !== rounded(lead.score)) lead.score = exact;
   lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
-  // An instant already set stays: naming the column anew with every beacon would cost a row each time.
-  const isSet = lead.refreshAt !== null && lead.refreshAt > at && lead.refreshAt <= at + SCORE_MAX_AGE_MS;
   if (!view.fades()) lead.refreshAt = null;
   else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;
+}
+
+/**
+ * Puts the next look at a score that was just looked at off for as long as nobody would see a change. Not done by beacons: a
+ * visitor who is there earns points, and the instant would have to be moved again.
+ */
+export function putOffLook({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {
+  if (lead.refreshAt === null) return;
+  const view = new View(rules, lead.state, at);
+  let same = at;
+  for (const days of STEPS_DAYS) if (view.looksSameUntil(same + days * DAY_MS)) same += days * DAY_MS;
+  lead.refreshAt = same + SCORE_MAX_AGE_MS;
 }
 
 /** What is to be written of a lead, in which others go up; of its keys and its log nothing new. */

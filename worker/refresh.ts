@@ -1,12 +1,12 @@
 /**
- * The scores that lists are sorted by, looked at again before they are a day old: they fade while nothing happens. What
- * is shown of a lead is never read from here.
+ * The scores that lists are sorted by, looked at again before they are a day old: they fade while nothing happens. One
+ * that will be shown the same for longer is left alone for so long. What is shown of a lead is never read from here.
  */
 import { catchUp } from "./catchup";
 import { fadedLeads, type LeadRow, readLead } from "./db/leads";
 import { type Refreshed, writeScores } from "./db/write";
 import type { Deps } from "./deps";
-import { score } from "./lead";
+import { putOffLook, score } from "./lead";
 
 /** Leads looked at in one statement, and statements of one run; what is left waits for the next, a minute later. */
 const CHUNK = 200;
@@ -40,7 +40,9 @@ async function refreshedRow(deps: Deps, row: LeadRow): Promise<Refreshed | null>
   }
   const lead = readLead(row);
   const now = deps.clock();
-  score(site, lead, Math.max(now, lead.state.clock ?? now));
+  const at = Math.max(now, lead.state.clock ?? now);
+  score(site, lead, at);
+  putOffLook(site, lead, at);
   const { siteId, id, version, refreshAt, scores } = lead;
   return { siteId, id, version, refreshAt, score: lead.score, scores };
 }

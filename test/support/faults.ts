@@ -19,6 +19,13 @@ export interface Fault {
   when: "before" | "after" | "never";
 }
 
+/** What dice may say of a round trip: as a fault, and that it is slow, ms; without a message it is only that. */
+export interface Mishap {
+  message?: string;
+  when: "before" | "after";
+  delayMs?: number;
+}
+
 interface Metered {
   meta?: { rows_read?: number; rows_written?: number };
 }
@@ -52,6 +59,10 @@ export class FaultyDatabase<D1> {
   readonly db: D1;
   /** What sessions were begun from. */
   readonly sessions: string[] = [];
+  /** Whether rows of reads without meta are counted too. */
+  countsRaw = false;
+  /** Asked at every round trip what is to happen to it; may call `failStatement`. */
+  dice: (() => Mishap | null) | null = null;
   private faults: Fault[] = [];
   private failing: number | null = null;
   private broken: Fault | null = null;
@@ -64,7 +75,13 @@ export class FaultyDatabase<D1> {
         bind: (...values) => wrap(statement.bind(...values), writes),
         all: () => this.trip(() => statement.all()),
         run: () => this.trip(() => statement.run()),
-        raw: (...args) => this.trip(() => statement.raw(...args)),
+        raw: (...args) =>
+          this.trip(async () => {
+            const rows = await statement.raw(...args);
+            // Tells no meta: where rows are to be counted, what only reads is asked once more, for that.
+            if (this.countsRaw && !writes) this.count(await statement.all());
+            return rows;
+          }),
         first: (...args) => this.trip(() => statement.first(...args)),
       };
       inner.set(one, { statement, writes });
@@ -135,8 +152,13 @@ export class FaultyDatabase<D1> {
     const refusal = () => new Error(`D1_ERROR: ${fault?.message}`);
     if (fault?.when === "before") throw refusal();
     if (fault?.when === "never") return await new Promise<never>(() => {});
+    const mishap = fault ? null : (this.dice?.() ?? null);
+    if (mishap?.delayMs) await new Promise((resolve) => setTimeout(resolve, mishap.delayMs));
+    const struck = (when: Mishap["when"]) => mishap?.message !== undefined && mishap.when === when;
+    if (struck("before")) throw new Error(`D1_ERROR: ${mishap?.message}`);
     const result = await run();
     this.count(result);
+    if (struck("after")) throw new Error(`D1_ERROR: ${mishap?.message}`);
     if (fault?.when === "after") throw refusal();
     return result;
   }

@@ -350,10 +350,13 @@ interface Lead {
 
 /** One document with everything that reads a lead under it. */
 class Model {
-  constructor(
-    readonly rules: RulesDocument,
-    readonly options: NaiveOptions,
-  ) {}
+  readonly rules: RulesDocument;
+  readonly options: NaiveOptions;
+
+  constructor(rules: RulesDocument, options: NaiveOptions) {
+    this.rules = rules;
+    this.options = options;
+  }
 
   // -- The fold
 

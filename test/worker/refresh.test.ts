@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { DAY_MS } from "../../worker/core/duration";
 import { refresh } from "../../worker/refresh";
 import { sweep } from "../../worker/sweep";
-import { type Lead, type List, page } from "../support/api";
-import { expectTheLaw, startIsolate } from "./app";
+import { type Lead, type List, page, Site } from "../support/api";
+import { FaultyDatabase } from "../support/faults";
+import { DB, expectTheLaw, startIsolate } from "./app";
 
 const START = Date.parse("2026-03-02T10:00:00Z");
 const RULES = {
@@ -37,5 +38,66 @@ test("a list is sorted by scores of the last day, and costs nothing where nothin
   now = START + 90 * DAY_MS;
   expect(await refresh(deps), "faded to nothing: left alone from then on").toBe(0);
   await site.post([page("fading", "/fading")]);
+  await expectTheLaw(site.id);
+});
+
+test("a beacon that changes the score by nothing to be seen leaves the lead's place in lists as it is", async () => {
+  let now = START;
+  const faulty = new FaultyDatabase(DB);
+  // Made by another isolate, which goes on with what publishing leaves to do.
+  const { info } = await startIsolate({ clock: () => now }).api.createSite(RULES);
+  const site = new Site(startIsolate({ clock: () => now, db: faulty.db }).api, info);
+  await site.post([page("fading", "/fading")]);
+  const written = async (afterMs: number) => {
+    now += afterMs;
+    return (await faulty.measure(() => site.post([page("fading", "/elsewhere")]))).rowsWritten;
+  };
+  const stored = async () =>
+    (await DB.prepare("SELECT score FROM leads WHERE site_id = ?").bind(site.id).first<{ score: number }>())?.score;
+  expect(await written(60_000), "message id and lead").toBe(2);
+  expect(await stored()).toBe(60);
+  expect(await written(DAY_MS / 4), "and the place by score").toBe(3);
+  const exact = (await site.lead("visitor:fading")).exact.score;
+  expect(exact).toBeLessThan(56);
+  expect(await stored()).toBe(exact);
+  // Of the last day at least, however little it changed: the instant to look at it again has passed.
+  now = START + DAY_MS + 1;
+  await site.post([page("fading", "/elsewhere")]);
+  expect(await stored()).toBe((await site.lead("visitor:fading")).exact.score);
+  await expectTheLaw(site.id);
+});
+
+test("a score that is shown the same for long is left alone for long, and never shown out of date", async () => {
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite({
+    dimensions: { engagement: { decay: { halfLife: "30d" } } },
+    rules: [
+      { id: "page", on: "page", points: 3 },
+      { id: "quiet", while: { inactive: { gte: "50d" } }, points: -10 },
+    ],
+    levels: { temperature: [{ name: "cold" }] },
+  });
+  await site.post([page("once")]);
+  const row = async () =>
+    await DB.prepare("SELECT score, refresh_at FROM leads WHERE site_id = ?")
+      .bind(site.id)
+      .first<{ score: number; refresh_at: number | null }>();
+  const stored = async () => (await row())?.score;
+  const looks = new Set<unknown>();
+  for (let day = 1; day <= 95; day++) {
+    now = START + day * DAY_MS + 1;
+    await refresh(deps);
+    looks.add((await row())?.refresh_at);
+    const shown = (await site.lead("visitor:once")).score;
+    // Between two looks it may be a day behind, no more.
+    if (day !== 50) expect(Math.abs(Math.round((await stored()) ?? Number.NaN) - shown), `day ${day}`).toBeLessThan(2);
+  }
+  expect(await stored()).toBeLessThan(-9);
+  expect(looks.size, "once or twice where what is shown changes, and not every day").toBeLessThan(9);
+  expect((await row())?.refresh_at).toBeNull();
+  // Back again: what was put off is set anew where the visit shows.
+  await site.post([page("once")]);
+  expect(await stored()).toBe((await site.lead("visitor:once")).exact.score);
   await expectTheLaw(site.id);
 });

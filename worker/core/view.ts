@@ -177,6 +177,13 @@ export class View {
     return ahead.high.some((high, i) => high - (ahead.low[i] ?? 0) >= VISIBLE_POINTS);
   }
 
+  /** Whether what is shown of the scores, rounded, stays as it is until an instant, if nothing happens. */
+  looksSameUntil(to: number): boolean {
+    const { low, high } = new View(this.rules, this.state, this.from, to, this.still).scores();
+    const isSame = (a: number, b: number) => Math.round(a) === Math.round(b);
+    return isSame(sum(low), sum(high)) && low.every((value, i) => isSame(value, high[i] ?? value));
+  }
+
   private summed(): Sums {
     if (this.sums) return this.sums;
     const { dimensions } = this.rules;

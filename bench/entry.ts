@@ -1,0 +1,127 @@
+/**
+ * Kelvin with its bindings wrapped: round trips and rows are counted on the way, and D1 and the queue fail as often as
+ * they are told to. `GET /bench/counts` tells what was counted, `PUT /bench/mishaps` sets how much goes wrong.
+ */
+import local from "../demo/entry";
+import { FaultyDatabase, type Mishap } from "../test/support/faults";
+import type { Letter } from "../worker/backlog";
+import type { Env } from "../worker/env";
+import worker from "../worker/index";
+import { Random } from "./random";
+import type { Counts, Mishaps } from "./wrapped";
+
+/** The texts that D1 documents ("Debug D1"), and two that say nothing to a program. */
+const TEXTS: [string, ...string[]] = [
+  "Network connection lost.",
+  "D1 DB reset because its code was updated.",
+  "Internal error while starting up D1 DB storage caused object to be reset.",
+  "Internal error in D1 DB storage caused object to be reset.",
+  "Cannot resolve D1 DB due to transient issue on remote node.",
+  "Can't read from request stream because client disconnected.",
+  "D1 DB is overloaded. Requests queued for too long.",
+  "D1 DB is overloaded. Too many requests queued.",
+  "D1 DB storage operation exceeded timeout which caused object to be reset.",
+  "D1 DB's isolate exceeded its memory limit and was reset.",
+  "D1 DB exceeded its CPU time limit and was reset.",
+  "internal error",
+  "database disk image is malformed",
+];
+/** How slow a slow round trip is, ms: on either side of the 2 s that a beacon waits. */
+const SLOW_MS: [number, number] = [500, 4_000];
+/** Statements of the longest batch, about. */
+const STATEMENTS_MAX = 8;
+/** Longest pause before a letter of the queue comes again, seconds: production's are for outages of hours. */
+const RETRY_MAX_S = 2;
+
+class Wrapped {
+  readonly env: Env;
+  readonly counts: Omit<Counts, "meter"> = { mishaps: {}, posted: 0, acked: 0, retried: 0, buried: 0 };
+  readonly database: FaultyDatabase<D1Database>;
+  mishaps: Mishaps = { d1: 0, queue: 0, seed: 1 };
+  private random = new Random(1);
+
+  constructor(given: Env) {
+    this.database = new FaultyDatabase(given.DB);
+    this.database.countsRaw = true;
+    this.database.dice = () => this.thrown();
+    const { BEACONS } = given;
+    this.env = { ...given, DB: this.database.db, ...(BEACONS ? { BEACONS: this.queue(BEACONS) } : {}) };
+  }
+
+  set(mishaps: Mishaps): void {
+    if (mishaps.seed !== this.mishaps.seed) this.random = new Random(mishaps.seed);
+    this.mishaps = mishaps;
+  }
+
+  /** What happens to a round trip. */
+  private thrown(): Mishap | null {
+    const { random } = this;
+    if (!random.isLucky(this.mishaps.d1)) return null;
+    const kind = random.weighted({ before: 4, after: 3, slow: 1, statement: 2 });
+    this.note(`d1 ${kind}`);
+    if (kind === "slow") return { when: "before", delayMs: random.between(...SLOW_MS) };
+    if (kind !== "statement") return { when: kind, message: random.pick(TEXTS) };
+    this.database.failStatement(random.between(0, STATEMENTS_MAX - 1));
+    return null;
+  }
+
+  private note(name: string): void {
+    this.counts.mishaps[name] = (this.counts.mishaps[name] ?? 0) + 1;
+  }
+
+  private queue(real: Queue): Queue {
+    const sendBatch: Queue["sendBatch"] = async (messages, options) => {
+      const all = [...messages];
+      const fails = this.random.isLucky(this.mishaps.queue) ? this.random.pick(["before", "after"]) : null;
+      if (fails) this.note(`queue ${fails}`);
+      if (fails === "before") throw new Error("Queue is overloaded");
+      const sent = await real.sendBatch(all, options);
+      this.counts.posted += all.length;
+      if (fails === "after") throw new Error("Network connection lost.");
+      return sent;
+    };
+    return { ...real, sendBatch };
+  }
+
+  /** The same batch, with what becomes of its letters counted. */
+  heard(batch: MessageBatch<Letter>): MessageBatch<Letter> {
+    const isDead = batch.queue.endsWith("-dead");
+    const messages = batch.messages.map((message): Message<Letter> => {
+      const { id, body, attempts, timestamp } = message;
+      const ack = () => {
+        this.counts[isDead ? "buried" : "acked"]++;
+        message.ack();
+      };
+      const retry = (options?: QueueRetryOptions) => {
+        this.counts.retried++;
+        message.retry({ delaySeconds: Math.min(RETRY_MAX_S, options?.delaySeconds ?? 0) });
+      };
+      return { ...message, id, body, attempts, timestamp, ack, retry };
+    });
+    return { ...batch, queue: batch.queue, messages, ackAll: () => batch.ackAll(), retryAll: () => batch.retryAll() };
+  }
+}
+
+let held: { given: Env; wrapped: Wrapped } | null = null;
+
+/** The same bindings are wrapped once: Kelvin's memory is as long-lived as its bindings. */
+function wrap(given: Env): Wrapped {
+  if (held?.given !== given) held = { given, wrapped: new Wrapped(given) };
+  return held.wrapped;
+}
+
+export default {
+  async fetch(request, given, ctx) {
+    const wrapped = wrap(given);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/bench/mishaps") wrapped.set(await request.json<Mishaps>());
+    if (pathname.startsWith("/bench/")) {
+      return Response.json({ ...wrapped.counts, meter: wrapped.database.meter } satisfies Counts);
+    }
+    return await local.fetch(request, wrapped.env, ctx);
+  },
+  async queue(batch, given) {
+    const wrapped = wrap(given);
+    await worker.queue(wrapped.heard(batch), wrapped.env);
+  },
+} satisfies ExportedHandler<Env, Letter>;

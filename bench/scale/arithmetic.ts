@@ -1,0 +1,175 @@
+/** The arithmetic of docs/scale.md: pure, from a load and measured figures to requests, rows, databases and dollars. */
+import { FREE, LIMITS, PRICES } from "./prices.ts";
+
+export interface Load {
+  sites: number;
+  /** A month. */
+  beacons: number;
+  /** How many times the average the busiest hour has. */
+  peak: number;
+  /** How long leads are kept. */
+  months: number;
+  /** Share of beacons that wait in the queue. */
+  queued: number;
+}
+
+/** What the bench found. */
+export interface Measured {
+  rowsWrittenPerBeacon: number;
+  rowsReadPerBeacon: number;
+  beaconsPerLead: number;
+  beaconsPerVisit: number;
+  bytesPerLead: number;
+  /** How often the score of a lead is looked at again while nothing happens, until it fades no more. */
+  looksPerLead: number;
+  cpuMsPerBeacon: number;
+  /** Rows that going cold writes. */
+  rowsPerCrossing: number;
+}
+
+export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13, queued: 0.001 };
+
+/** Sizes of the table in docs/scale.md. */
+export const SCENARIOS: readonly (Load & { name: string })[] = [
+  { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 25_000 },
+  { ...DEFAULTS, name: "one site", sites: 1, beacons: 5e6 },
+  { ...DEFAULTS, name: "100 sites", sites: 100, beacons: 30e6 },
+  { ...DEFAULTS, name: "1,000 sites", sites: 1_000, beacons: 150e6 },
+  { ...DEFAULTS, name: "10,000 sites", sites: 10_000, beacons: 1e9 },
+];
+
+const DAYS = 30;
+const SECONDS = DAYS * 86_400;
+/** Rows that a look at a score writes: the lead, and its places by score and by the next look. */
+const ROWS_PER_LOOK = 3;
+/** Crossings that time alone brings, a lead: who became warm goes cold once. About as many as became warm. */
+const COLD_PER_LEAD = 0.1;
+/** Requests besides beacons, a visit: the tag, where the browser does not hold it. */
+const TAGS_PER_VISIT = 1;
+/** Batches that one database writes in a second: its writer waits some milliseconds for each (Cloudflare: "several"). */
+const WRITES_PER_SECOND = 200;
+/** How full a database is planned to be: there must be room to grow, and to move a site out. */
+const FULL = 0.7;
+
+export interface Arithmetic {
+  leadsPerMonth: number;
+  requests: number;
+  beaconsPerSecondAtPeak: number;
+  rowsWritten: { beacons: number; looks: number; goingCold: number; all: number };
+  rowsRead: number;
+  storedGb: number;
+  /** Needed for size, for writing at peak, and so in all. */
+  databases: { forSize: number; forWrites: number; all: number };
+  queueMessages: number;
+  dollars: {
+    plan: number;
+    requests: number;
+    cpu: number;
+    rowsRead: number;
+    rowsWritten: number;
+    stored: number;
+    queue: number;
+    all: number;
+  };
+  /** Share of what the free plan allows a day that is used up; above 1 it does not do. */
+  free: { requests: number; rowsRead: number; rowsWritten: number; stored: number };
+  isFree: boolean;
+  /** What comes to its end first as the load grows, the nearest first: share of the limit that is used up. */
+  ends: { what: string; used: number }[];
+}
+
+export function arithmetic(load: Load, measured: Measured): Arithmetic {
+  const { beacons } = load;
+  const leadsPerMonth = beacons / measured.beaconsPerLead;
+  const requests = beacons + (beacons / measured.beaconsPerVisit) * TAGS_PER_VISIT;
+  const rowsWritten = rowsWrittenBy(beacons, leadsPerMonth, measured);
+  const rowsRead = beacons * measured.rowsReadPerBeacon + leadsPerMonth * (measured.looksPerLead + COLD_PER_LEAD) * 2;
+  const storedGb = (leadsPerMonth * load.months * measured.bytesPerLead) / 1e9;
+  const beaconsPerSecondAtPeak = (beacons / SECONDS) * load.peak;
+  const forSize = Math.ceil(storedGb / (LIMITS.databaseGb * FULL));
+  const forWrites = Math.ceil(beaconsPerSecondAtPeak / WRITES_PER_SECOND);
+  const databases = { forSize, forWrites, all: Math.max(1, forSize, forWrites) };
+  const queueMessages = beacons * load.queued;
+  const free = {
+    requests: requests / DAYS / FREE.requestsPerDay,
+    rowsRead: rowsRead / DAYS / FREE.rowsReadPerDay,
+    rowsWritten: rowsWritten.all / DAYS / FREE.rowsWrittenPerDay,
+    stored: storedGb / FREE.storedGb,
+  };
+  const dollars = priceOf({
+    requests,
+    cpuMs: beacons * measured.cpuMsPerBeacon,
+    rowsRead,
+    rowsWritten: rowsWritten.all,
+    storedGb,
+    queueMessages,
+  });
+  return {
+    leadsPerMonth,
+    requests,
+    beaconsPerSecondAtPeak,
+    rowsWritten,
+    rowsRead,
+    storedGb,
+    databases,
+    queueMessages,
+    dollars,
+    free,
+    isFree: Object.values(free).every((share) => share <= 1),
+    ends: endsOf({ storedGb, beaconsPerSecondAtPeak, databases: databases.all, load }),
+  };
+}
+
+function rowsWrittenBy(beacons: number, leads: number, measured: Measured): Arithmetic["rowsWritten"] {
+  const parts = {
+    beacons: beacons * measured.rowsWrittenPerBeacon,
+    looks: leads * measured.looksPerLead * ROWS_PER_LOOK,
+    goingCold: leads * COLD_PER_LEAD * measured.rowsPerCrossing,
+  };
+  return { ...parts, all: parts.beacons + parts.looks + parts.goingCold };
+}
+
+interface Used {
+  requests: number;
+  cpuMs: number;
+  rowsRead: number;
+  rowsWritten: number;
+  storedGb: number;
+  queueMessages: number;
+}
+
+function priceOf(used: Used): Arithmetic["dollars"] {
+  const metered = (amount: number, { included, perMillion }: { included: number; perMillion: number }) =>
+    (Math.max(0, amount - included) / 1e6) * perMillion;
+  const { storedGb } = PRICES;
+  const parts = {
+    plan: PRICES.plan,
+    requests: metered(used.requests, PRICES.request),
+    cpu: metered(used.cpuMs, PRICES.cpuMs),
+    rowsRead: metered(used.rowsRead, PRICES.rowRead),
+    rowsWritten: metered(used.rowsWritten, PRICES.rowWritten),
+    stored: Math.max(0, used.storedGb - storedGb.included) * storedGb.each,
+    queue: metered(used.queueMessages * 3, PRICES.queueOperation),
+  };
+  return { ...parts, all: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+function endsOf(of: {
+  storedGb: number;
+  beaconsPerSecondAtPeak: number;
+  databases: number;
+  load: Load;
+}): Arithmetic["ends"] {
+  const { storedGb, beaconsPerSecondAtPeak, databases, load } = of;
+  return [
+    { what: "size of one database, were there only one", used: storedGb / LIMITS.databaseGb },
+    { what: "writes a second of one database, were there only one", used: beaconsPerSecondAtPeak / WRITES_PER_SECOND },
+    { what: "storage of an account", used: storedGb / LIMITS.accountGb },
+    { what: "databases of an account", used: databases / LIMITS.databases },
+    {
+      what: "messages a second of the queue, were everything to wait",
+      used: beaconsPerSecondAtPeak / LIMITS.queueMessagesPerSecond,
+    },
+    { what: "size of one database, for a site of average size", used: storedGb / load.sites / LIMITS.databaseGb },
+  ].sort((a, b) => b.used - a.used);
+}

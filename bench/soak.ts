@@ -1,0 +1,55 @@
+/**
+ * `npm run soak`: a thousand simulated visitors, marketers who publish and note, a database and a queue that fail, a
+ * workerd that is killed; and at the end every lead against the naive model. Exit code 1 where anything differs.
+ */
+import { parseArgs } from "node:util";
+import { buildTag } from "./host.ts";
+import { soakReport } from "./soak/report.ts";
+import { soak } from "./soak/run.ts";
+
+const HELP = `npm run soak -- [options]
+
+Runs Kelvin in two isolates on one local database, with faults at D1 and at the queue, and kills it now and then.
+
+  --minutes N    how long, the verdict at the end not counted (default 5; fractions are fine)
+  --visitors N   how many visitors there are at most (default 1000)
+  --seed N       for the same visitors and faults again (default: a random one, which is printed)
+  --mishaps N    share of round trips to D1 that something happens to, 0 to 1 (default 0.03)
+  --kills N      how often workerd is killed (default 2)
+  --json         the report as JSON
+  --help         this text`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "5" },
+    visitors: { type: "string", default: "1000" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    mishaps: { type: "string", default: "0.03" },
+    kills: { type: "string", default: "2" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+function number(name: "minutes" | "visitors" | "seed" | "mishaps" | "kills", least: number, most: number): number {
+  const value = Number(values[name]);
+  if (values[name].trim() !== "" && value >= least && value <= most) return value;
+  console.error(`--${name} is "${values[name]}"; it must be a number from ${least} to ${most}.`);
+  process.exit(2);
+}
+
+const options = {
+  minutes: number("minutes", 0.05, 1_440),
+  visitors: Math.ceil(number("visitors", 3, 100_000)),
+  seed: Math.floor(number("seed", 0, 2 ** 32)),
+  mishaps: number("mishaps", 0, 0.5),
+  kills: Math.floor(number("kills", 0, 100)),
+};
+buildTag();
+const found = await soak(options, (line) => void process.stderr.write(`${line}\n`));
+console.log(values.json ? JSON.stringify(found, null, 2) : soakReport(found));
+process.exitCode = found.verdict.differences.length > 0 ? 1 : 0;
