@@ -137,7 +137,7 @@ function leadsQuery(db: D1Database, siteId: string, keys: readonly string[]): D1
 export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.due_at LIMIT ?2`,
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.look_at <= ?1 AND l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.look_at LIMIT ?2`,
     )
     .bind(until, limit)
     .all<LeadRow>();
@@ -148,7 +148,7 @@ export async function dueLeads(db: D1Database, until: number, limit: number): Pr
 export async function fadedLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.refresh_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.refresh_at LIMIT ?2`,
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.look_at <= ?1 AND l.refresh_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.look_at LIMIT ?2`,
     )
     .bind(until, limit)
     .all<LeadRow>();
