@@ -18,7 +18,7 @@ export async function catchUp(deps: Deps, row: LeadRow): Promise<number> {
   const written = await rewriteLead(deps, row, async (found, before, tries) => {
     const { site, lead, crossings } = found;
     crossings.push(...pendingCrossings(site.rules, lead, deps.clock()));
-    settle(site, lead);
+    settle(site, lead, deps.clock());
     // Whoever wrote it in between has told of what was due.
     if (tries > 0 && crossings.length === 0 && before.rules_version === site.rulesVersion) return null;
     return leadWrite(found, before);

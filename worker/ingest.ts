@@ -160,7 +160,14 @@ async function write(
   const ids = drafts.flatMap(({ fresh }) => fresh);
   const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
   try {
-    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(written), door.asked, note);
+    const { rows, noted } = await writeAndTell(
+      deps,
+      site.id,
+      ids,
+      drafts.map((draft) => written(draft, deps.clock())),
+      door.asked,
+      note,
+    );
     deps.budget.heard(site, noted);
     return rows;
   } catch (error) {
@@ -173,8 +180,8 @@ function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
   return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
 }
 
-function written(draft: Draft): LeadWrite {
+function written(draft: Draft, now: number): LeadWrite {
   const { site, before, lead, keys, absorbed, log } = draft;
-  settle(site, lead);
+  settle(site, lead, now);
   return { ...leadWrite(draft, before, absorbed), keys, log };
 }

@@ -77,7 +77,7 @@ async function refolded(
   const at = Math.max(since, lead.state.clock ?? since, lead.told.at ?? since);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "rules");
   lead.told = { ...teller.told, at: Math.max(at, teller.told.at ?? at) };
-  settle(site, lead);
+  settle(site, lead, now);
   return {
     site,
     lead,
@@ -112,8 +112,8 @@ export function pendingCrossings(rules: Rules, lead: Lead, until: number): Cross
   return teller.crossings;
 }
 
-/** Brings the columns that lists and the sweep go by in line with the state. */
-export function settle(site: SiteRules, lead: Lead): void {
+/** Brings the columns that lists and the sweep go by in line with the state; what has faded since its clock has by `now`. */
+export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { rules } = site;
   const { state } = lead;
   if (state.clock === null) return;
@@ -130,7 +130,7 @@ export function settle(site: SiteRules, lead: Lead): void {
       ...lead.told.levels,
     },
   };
-  score(site, lead, from);
+  score(site, lead, Math.max(from, now));
 }
 
 /** How long a score that lists go by may go without a look, ms, where it fades. */

@@ -4,6 +4,7 @@ import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
 import { levelNames, levelsNow, nextChange } from "./core/levels";
 import { isFreeMail } from "./core/mail";
+import { lastSeenOf } from "./core/person";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
 import { emailOf, isKnown, sum, View } from "./core/view";
@@ -40,6 +41,7 @@ export async function rowOf(deps: Deps, site: SiteRules, id: string): Promise<Le
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms));
 
 /** A lead as the API shows it, at an instant not before its clock. */
 export function showLead(site: SiteRules, lead: Lead, at: number) {
@@ -74,8 +76,8 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
     temperature: names.temperature ?? "",
     levels: names,
     validUntil: change === null ? null : iso(change),
-    firstSeen: state.firstSeen === null ? null : iso(state.firstSeen),
-    lastSeen: state.clock === null ? null : iso(state.clock),
+    firstSeen: isoOrNull(state.firstSeen),
+    lastSeen: isoOrNull(lastSeenOf(state)),
     visits: state.visits,
     pageviews: state.pageviews,
     source: state.source,

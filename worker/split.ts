@@ -56,7 +56,7 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
     [split, own],
   ] as const) {
     retell(half, events, now, "split");
-    settle(half.site, half.lead);
+    settle(half.site, half.lead, now);
   }
   await writeAndTell(
     deps,

@@ -37,7 +37,7 @@ export interface Change {
 export function announcementsOf(change: Change): Announcement[] {
   const { at, crossings, tellsRules, isNewlyKnown, absorbed, newlyDisqualified } = change;
   const told = crossings.filter(({ cause }) => cause !== "rules" || tellsRules);
-  return [
+  const all: Announcement[] = [
     ...absorbed.map((mergedId): Announcement => ({ type: "lead.merged", at, data: { mergedId } })),
     ...(isNewlyKnown ? [{ type: "lead.identified", at, data: {} } satisfies Announcement] : []),
     ...told.map(levelChanged),
@@ -45,6 +45,7 @@ export function announcementsOf(change: Change): Announcement[] {
       ? []
       : [{ type: "lead.disqualified", at, data: { reason: newlyDisqualified } } satisfies Announcement]),
   ];
+  return all.toSorted((a, b) => a.at - b.at);
 }
 
 function levelChanged({ at, score, ...data }: Crossing): Announcement {

@@ -46,7 +46,9 @@ export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Awa
   if (event.machine) return [];
   const clock = Math.max(state.clock ?? event.timestamp, event.timestamp);
   state.clock = clock;
-  state.firstSeen = Math.min(state.firstSeen ?? event.timestamp, event.timestamp);
+  if (state.firstSeen === null || !isNote(event)) {
+    state.firstSeen = Math.min(state.firstSeen ?? event.timestamp, event.timestamp);
+  }
   const key = eventKey(event);
   noteActivity(state, event);
   noteVisitor(state, event);
@@ -88,8 +90,11 @@ export function limitKey(by: Field, event: LoggedEvent, traits: JsonObject): str
   return valueKey(readEvent(by, event, traits));
 }
 
+/** Whether an event is what somebody noted of the lead, and nothing that it did. */
+const isNote = (event: LoggedEvent) => dig(event.context, "active") === false;
+
 function isActivity(event: LoggedEvent): boolean {
-  return ["page", "screen", "track"].includes(event.type) && dig(event.context, "active") !== false;
+  return ["page", "screen", "track"].includes(event.type) && !isNote(event);
 }
 
 function noteActivity(state: State, event: LoggedEvent): void {

@@ -100,3 +100,12 @@ function mergeTraits(state: State, event: LoggedEvent, traits: JsonObject): void
   state.traits = merged;
   state.proven = [...proven];
 }
+
+/**
+ * When a lead was last seen, ms; `null` where only machines were there. Notes of sales and outcomes are no sight of it,
+ * unless there is nothing else.
+ */
+export function lastSeenOf({ visitors, active, clock }: State): number | null {
+  const sights = [...visitors.map(({ lastSeen }) => lastSeen), ...(active === null ? [] : [active])];
+  return sights.length > 0 ? Math.max(...sights) : clock;
+}

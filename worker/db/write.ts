@@ -4,6 +4,7 @@
  */
 import type { Announcement } from "../core/announce";
 import { LEAD_KEY } from "../core/identity";
+import { lastSeenOf } from "../core/person";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
@@ -344,7 +345,7 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
       row.score,
       row.known,
       row.disqualified,
-      after.state.clock ?? UNSEEN,
+      lastSeenOf(after.state) ?? UNSEEN,
       row.keys,
       row.scores,
       row.refresh_at,
