@@ -69,8 +69,8 @@ const LOOKS: Look[] = [
   {
     name: "a draft tried",
     path: at("/rules/edit"),
-    act: () => page.fill("#story", "page /pricing").then(press("Play it")),
-    shows: "under the draft",
+    act: () => page.fill("#story", "page /pricing").then(press("Test this visitor")),
+    shows: "The made-up visitor",
   },
   {
     name: "rules previewed",
