@@ -164,14 +164,16 @@ const Lines: FC<{ before: Standing; after: Standing }> = ({ before, after }) => 
       {idle.length > 0 && (
         <details class="idle">
           <summary>{plural(idle.length, "rule does", "rules do")} not count, and why</summary>
-          <table class="plain-table stacks trial-table">
-            <caption class="unseen">Rules that do not count</caption>
-            <tbody>
-              {idle.map((one) => (
-                <LineRow line={one} />
-              ))}
-            </tbody>
-          </table>
+          <Scroll label="Rules that do not count">
+            <table class="plain-table stacks trial-table">
+              <caption class="unseen">Rules that do not count</caption>
+              <tbody>
+                {idle.map((one) => (
+                  <LineRow line={one} />
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
         </details>
       )}
     </>
