@@ -48,8 +48,8 @@ export const LiftReport: FC<LiftProps> = ({ frame, origin, report }) => {
               The shares are of leads that converted. Lift 2 means: those for which the rule fired converted twice as
               often as the others. Where the line crosses 1 it may mean nothing. Suggested points are what the outcomes
               would give, all rules taken together; a hint, where many leads stand behind it, and none where the line
-              crosses 1. Leads are looked at at their latest event, before any outcome, so rules on inactivity cannot be
-              judged here.
+              crosses 1. Each lead counts as it was at its latest event, before any outcome; rules on inactivity cannot
+              be judged by that.
             </p>
           )}
           <Lifts frame={frame} rules={sorted(fired)} />
