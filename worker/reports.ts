@@ -8,6 +8,7 @@ import {
   calibration,
   conversion,
   discrimination,
+  firedBy,
   levelEvidence,
   type Observation,
   observed,
@@ -18,6 +19,7 @@ import { Personalisation } from "./core/personalisation";
 import { replay } from "./core/play";
 import type { Ladder } from "./core/rules";
 import type { State } from "./core/state";
+import { View } from "./core/view";
 import { type Lead, type LeadRow, leadsAfter, readLead, readLogs } from "./db/leads";
 import { readingAgain } from "./db/refusal";
 import { countLeads, endedLeadsAfter, movesAfter, openLeadsAfter, scoreBins, scoreRange } from "./db/reports";
@@ -231,7 +233,11 @@ function rulesNote({ converted, others }: { converted: number; others: number })
   return `Fewer than ${CONVERSIONS_FEW} leads have converted, or have not: take the intervals seriously and the suggested points not.`;
 }
 
-/** Leads before their outcomes, or now. `active` is told which rules have ever fired for them. */
+/**
+ * Leads at their own clocks: those with an outcome at the latest event before it, the others at their latest. Were the
+ * others looked at now, they alone would have cooled, and the score would seem to foretell what it cannot. `active` is
+ * told which rules have ever fired for them, or hold now.
+ */
 async function observations(deps: Deps, site: SiteRules, leads: Lead[], active: Set<number>): Promise<Observation[]> {
   const { rules } = site;
   const now = deps.clock();
@@ -241,11 +247,11 @@ async function observations(deps: Deps, site: SiteRules, leads: Lead[], active: 
   return leads.map((lead) => {
     const log = logs[toRead.indexOf(lead)];
     const whole: State = lead.rulesVersion === site.rulesVersion ? lead.state : replay(rules, log ?? []);
-    for (const [index, rule] of whole.rules.entries()) if (rule && rule.fired > 0) active.add(index);
+    for (const index of firedBy(new View(rules, whole, Math.max(now, whole.clock ?? now)))) active.add(index);
     const ending = log ? endingOf(log) : null;
-    if (!ending) return { outcome: null, weight: 1, ...observed(rules, whole, Math.max(now, whole.clock ?? now)) };
-    const then = observed(rules, replay(rules, ending.before), ending.at);
-    return { outcome: ending.outcome, weight: 1, ...then };
+    const then = ending ? replay(rules, ending.before) : whole;
+    const at = then.clock ?? ending?.at ?? now;
+    return { outcome: ending?.outcome ?? null, weight: 1, ...observed(rules, then, at) };
   });
 }
 

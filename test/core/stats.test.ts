@@ -46,7 +46,13 @@ describe("the ratio of two shares", () => {
     const half = 1.959964 * Math.sqrt(1 / 3.5 - 1 / 11 + 1 / 0.5 - 1 / 21);
     expect(found.interval?.[0]).toBeCloseTo(((3.5 / 11) * 42) / Math.exp(half), 4);
     expect(found.interval?.[1]).toBeCloseTo((3.5 / 11) * 42 * Math.exp(half), 1);
-    expect(ratio({ hits: 0, of: 20 }, { hits: 3, of: 10 }).ratio).toBe(0);
+  });
+
+  test("a ratio of 0 is in its interval", () => {
+    const found = ratio({ hits: 0, of: 20 }, { hits: 3, of: 10 });
+    const half = 1.959964 * Math.sqrt(1 / 0.5 - 1 / 21 + 1 / 3.5 - 1 / 11);
+    expect([found.ratio, found.interval?.[0]]).toEqual([0, 0]);
+    expect(found.interval?.[1]).toBeCloseTo((11 / 3.5 / 42) * Math.exp(half), 4);
   });
 
   test.each([

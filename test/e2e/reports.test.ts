@@ -254,6 +254,7 @@ describe("figures are those of the API", () => {
       percent(personalised.converted.rate),
       percent(heldOut.converted.rate),
     ]);
+    expect(all?.[4], "difference and interval").toMatch(/\|[−+][\d.]+ to [−+][\d.]+$/);
     expect(await page.locator(".verdict").innerText()).toMatch(/^(Yes|No, it does harm|It may be chance)$/);
   });
 });

@@ -31,7 +31,7 @@ function messagesOf(visitor: string, { fired, outcome }: (typeof leads)[number])
 }
 
 let site: Site;
-let report: { conversion: unknown; auc: unknown; levels: unknown[]; data: unknown[] };
+let report: { conversion: unknown; auc: unknown; levels: unknown[]; data: { suggestedPoints: number | null }[] };
 beforeAll(async () => {
   site = await api.createSite(rules);
   const people = leads.flatMap((lead) => Array.from({ length: lead.leads }, () => lead));
@@ -65,6 +65,19 @@ test.each(reference.data.map((line, i) => [line.id, i, line] as const))(
   "%s: conversion with and without, lift, and the coefficient of the fit",
   (_, i, line) => expect(report.data[i]).toMatchObject(nearly(line) as object),
 );
+
+test("points are suggested where the lift is known not to be 1, and come to as many as the same rules give", () => {
+  const known = reference.data.flatMap(({ coefficient, liftInterval: [low = 1, high = 1] }, i) =>
+    low > 1 || high < 1 ? [{ i, coefficient, points: rules.rules[i]?.points ?? 0 }] : [],
+  );
+  const sum = (of: "points" | "coefficient") => known.reduce((total, one) => total + Math.abs(one[of]), 0);
+  expect(known.map(({ i }) => rules.rules[i]?.id)).toEqual(["car", "fire", "liability", "wealthy"]);
+  for (const [i, { suggestedPoints }] of report.data.entries()) {
+    const one = known.find((each) => each.i === i);
+    const points = one ? (one.coefficient / sum("coefficient")) * sum("points") : null;
+    expect(suggestedPoints, rules.rules[i]?.id).toEqual(points === null ? null : expect.closeTo(points, 2));
+  }
+});
 
 test("reports are told of as they are, where there is something in all of their parts", async () => {
   const described = { rules: rulesEvidence, distribution, temperatures };

@@ -322,7 +322,7 @@ describe("GET /v1/reports/rules", () => {
     }
   });
 
-  test("suggested points are the fit's coefficients, the largest as large as the largest points in use", () => {
+  test("the coefficients are those of the penalised fit", () => {
     const fitted = before.data.filter(({ coefficient }) => coefficient !== null);
     expect(fitted.map(({ id }) => id)).toEqual(["guide", "pricing", "careers", "boss"]);
     // The fit is where the slope of the penalised loss is 0: only the intercept is sought here.
@@ -340,11 +340,16 @@ describe("GET /v1/reports/rules", () => {
       else low = middle;
     }
     for (const [id, coefficient] of at) expect(off(low, id) + coefficient, id).toBeCloseTo(0, 6);
-    const largest = Math.max(...[...at.values()].map(Math.abs));
-    for (const { id, suggestedPoints } of fitted) {
-      // "after" has the largest points in use, 50.
-      expect(suggestedPoints, id).toBeCloseTo(((at.get(id) ?? 0) / largest) * 50, 1);
-    }
+  });
+
+  test("points are suggested where the lift is known not to be 1; a rule alone keeps its size", () => {
+    const isKnown = ({ liftInterval }: RulesReport["data"][number]) =>
+      liftInterval !== null && (liftInterval[0] > 1 || liftInterval[1] < 1);
+    expect(before.data.filter(isKnown).map(({ id }) => id)).toEqual(["pricing"]);
+    const suggested = before.data.flatMap(({ id, suggestedPoints }) =>
+      suggestedPoints === null ? [] : [[id, suggestedPoints]],
+    );
+    expect(suggested).toEqual([["pricing", 20]]);
   });
 
   test("the area under the ROC curve is the share of pairs in order", () => {
@@ -430,6 +435,82 @@ describe("GET /v1/reports/rules", () => {
     await DB.prepare("UPDATE leads SET rules_version = 0 WHERE site_id = ?").bind(other.id).run();
     const found = await report<RulesReport>(other, "rules");
     expect(ruleOf(found, "page").with).toMatchObject({ leads: 2, converted: 1 });
+  });
+});
+
+describe("conversion that has nothing to do with what leads did", () => {
+  const RULES = {
+    rules: [
+      { id: "page", on: "page", points: 10, decay: { halfLife: "7d" } },
+      { id: "demo", on: "Form Submitted", points: 40, decay: { halfLife: "14d" } },
+      { id: "quiet", while: { inactive: { gte: "14d" } }, points: -10 },
+      { id: "gone", while: { inactive: { gte: "30d" } }, points: -20 },
+      { id: "never", on: "Nothing", points: 5 },
+    ],
+    levels: PLAIN_RULES.levels,
+  };
+  /** Numbers from 0 to below 1, the same every time: mulberry32. */
+  const random = (seed: number) => () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const end = (visitor: string, outcome: string, ms: number) =>
+    track(visitor, "Outcome Recorded", { outcome }, { context: { active: false }, ...ago(ms) });
+  let open: RulesReport;
+  let lost: RulesReport;
+
+  beforeAll(async () => {
+    const next = random(11);
+    const history: Message[] = [];
+    const losses: Message[] = [];
+    for (let i = 0; i < 300; i++) {
+      const visitor = `v${i}`;
+      const start = (1 + next() * 119) * DAY;
+      const days = Array.from({ length: 1 + Math.floor(next() * 6) }, () => Math.max(DAY, start - next() * 10 * DAY));
+      for (const at of days.sort((a, b) => b - a)) {
+        history.push(next() < 0.2 ? track(visitor, "Form Submitted", {}, ago(at)) : page(visitor, "/", ago(at)));
+      }
+      if (next() < 0.3) history.push(end(visitor, "won", (days.at(-1) ?? 0) - DAY));
+      else losses.push(end(visitor, "lost", 0));
+    }
+    const told = async (batch: Message[]) => {
+      const site = await api.createSite(RULES);
+      for (let at = 0; at < batch.length; at += 1000) {
+        const { body } = await site.import(batch.slice(at, at + 1000));
+        expect(body.rejected).toEqual([]);
+      }
+      return await report<RulesReport>(site, "rules");
+    };
+    open = await told(history);
+    lost = await told([...history, ...losses]);
+  });
+
+  test("is no more foretold by the score than by a coin, although the others have cooled since", () => {
+    expect(open.outcomes).toMatchObject({ lost: 0 });
+    expect(open.auc.converted).toBeGreaterThan(50);
+    const [low = 1, high = 0] = open.auc.interval ?? [];
+    expect([low < 0.5, high > 0.5], `${low} to ${high}`).toEqual([true, true]);
+  });
+
+  test("is the same whether those who did not convert were lost today or nobody said so", () => {
+    expect(lost.outcomes).toMatchObject({ none: 0 });
+    expect(lost.auc).toEqual(open.auc);
+    expect(lost.levels).toEqual(open.levels);
+    expect(lost.data.map((rule) => [rule.with, rule.lift])).toEqual(open.data.map((rule) => [rule.with, rule.lift]));
+  });
+
+  test("rules that only time makes hold are with nobody, and not among those that nobody ever met", () => {
+    for (const id of ["quiet", "gone"]) {
+      expect(ruleOf(open, id)).toMatchObject({
+        with: { leads: 0 },
+        lift: null,
+        coefficient: null,
+        suggestedPoints: null,
+      });
+    }
+    expect(open.neverFired).toEqual(["never"]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { State } from "./state";
 import { areaUnderCurve, type Interval, logisticCurve, rate, ratio, ridgeLogistic, type Share, wilson } from "./stats";
 import { sum, View } from "./view";
 
-/** A lead at the moment before its outcome, or now where it has none. */
+/** A lead at its latest event; of one with an outcome, at its latest before that. */
 export interface Observation {
   outcome: Outcome | null;
   /** For how many leads it stands. */
@@ -22,10 +22,14 @@ export interface Observation {
 /** What a state looks like at an instant not before its clock. */
 export function observed(rules: RuleSet, state: State, at: number): Pick<Observation, "score" | "levels" | "fired"> {
   const view = new View(rules, state, at);
+  return { score: sum(view.scores().low), levels: levelsNow(rules, state, at), fired: firedBy(view) };
+}
+
+/** Positions of the rules that had fired by an instant or, of `while` rules, that hold at it. */
+export function firedBy({ rules, state, read }: View): number[] {
   const on = rules.on.filter(({ index }) => (state.rules[index]?.fired ?? 0) > 0);
-  const held = rules.while.filter((rule) => judge(rule.while, view.read) === true);
-  const fired = [...on, ...held].map(({ index }) => index);
-  return { score: sum(view.scores().low), levels: levelsNow(rules, state, at), fired };
+  const held = rules.while.filter((rule) => judge(rule.while, read) === true);
+  return [...on, ...held].map(({ index }) => index);
 }
 
 /** Strength of the penalty that keeps the fit from making much of little: coefficients as of a normal prior with variance 1. */
@@ -59,6 +63,7 @@ export interface RuleEvidence {
   liftInterval: Interval | null;
   /** Of the logistic fit; `null`: it is not part of it. */
   coefficient: number | null;
+  /** `null` also where the lift may as well be 1: then nothing is known. */
   suggestedPoints: number | null;
 }
 
@@ -76,18 +81,11 @@ function shareOf(all: readonly Observation[]): Share {
 /** Every rule of the set, in document order. */
 export function ruleEvidence(rules: RuleSet, all: readonly Observation[]): RuleEvidence[] {
   const coefficients = fitted(rules, all);
-  const largest = Math.max(0, ...[...coefficients.values()].map(Math.abs));
-  const most = Math.max(
-    0,
-    ...rules.rules.map(({ effect }) => (effect.kind === "points" ? Math.abs(effect.points) : 0)),
-  );
-  return rules.rules.map(({ id, index, effect }) => {
+  const found = rules.rules.map(({ id, index, effect }) => {
     const firedFor = ({ fired }: Observation) => fired.includes(index);
     // Not what is left of all: a difference of weights that should be 0 may be a hair off.
     const [mine, others] = [shareOf(all.filter(firedFor)), shareOf(all.filter((one) => !firedFor(one)))];
     const lift = ratio(mine, others);
-    const coefficient = coefficients.get(index) ?? null;
-    const suggested = coefficient === null || largest === 0 ? null : (coefficient / largest) * most;
     return {
       id,
       points: effect.kind === "points" ? effect.points : null,
@@ -95,12 +93,35 @@ export function ruleEvidence(rules: RuleSet, all: readonly Observation[]): RuleE
       without: conversion(others),
       lift: lift.ratio,
       liftInterval: lift.interval,
-      coefficient,
-      // Never -0.
-      suggestedPoints: suggested === null ? null : Number(suggested.toFixed(POINTS_DECIMALS)) + 0,
+      coefficient: coefficients.get(index) ?? null,
     };
   });
+  const suggested = suggestions(found);
+  return found.map((one) => ({ ...one, suggestedPoints: suggested.get(one.id) ?? null }));
 }
+
+/**
+ * Points by the ids of rules: the coefficients of those whose lift is known not to be 1, stretched so that together
+ * they are as large as the points that the same rules give now.
+ */
+function suggestions(
+  found: readonly Pick<RuleEvidence, "id" | "points" | "coefficient" | "liftInterval">[],
+): Map<string, number> {
+  const known = found.flatMap(({ id, points, coefficient, liftInterval }) =>
+    points === null || coefficient === null || !liftInterval || holds(liftInterval, 1)
+      ? []
+      : [{ id, points, coefficient }],
+  );
+  const total = known.reduce((sum, { points }) => sum + Math.abs(points), 0);
+  const stretch = total / known.reduce((sum, { coefficient }) => sum + Math.abs(coefficient), 0);
+  if (!Number.isFinite(stretch)) return new Map();
+  // Never -0.
+  return new Map(
+    known.map(({ id, coefficient }) => [id, Number((coefficient * stretch).toFixed(POINTS_DECIMALS)) + 0]),
+  );
+}
+
+const holds = ([low, high]: Interval, value: number) => low <= value && value <= high;
 
 /** Coefficients by the positions of rules: of those that give points and fired for some leads and not for others. */
 function fitted(rules: RuleSet, all: readonly Observation[]): Map<number, number> {

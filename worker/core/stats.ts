@@ -38,7 +38,8 @@ export function wilson({ hits, of }: Share): Interval | null {
 /**
  * Ratio of two shares (relative risk), and its interval, 95 %, by the logarithm method: D. Katz and others, Biometrics
  * 34 (1978). Where one of the four counts is 0, 0.5 is added to each for the interval (Haldane, Anscombe); the ratio is
- * that of the counts as they are. `null`: a share is of none, or (the ratio) the second is 0; both, where nobody hit.
+ * that of the counts as they are, and where it is 0 the interval begins there. `null`: a share is of none, or (the ratio)
+ * the second is 0; both, where nobody hit.
  */
 export function ratio(one: Share, other: Share): { ratio: number | null; interval: Interval | null } {
   if (one.of <= 0 || other.of <= 0 || one.hits + other.hits <= 0) return { ratio: null, interval: null };
@@ -50,7 +51,7 @@ export function ratio(one: Share, other: Share): { ratio: number | null; interva
   const half = Z * Math.sqrt(Math.max(0, 1 / a - 1 / m + 1 / b - 1 / n));
   return {
     ratio: other.hits > 0 ? one.hits / one.of / (other.hits / other.of) : null,
-    interval: [Math.exp(log - half), Math.exp(log + half)],
+    interval: [one.hits > 0 ? Math.exp(log - half) : 0, Math.exp(log + half)],
   };
 }
 

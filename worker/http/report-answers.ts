@@ -64,12 +64,15 @@ const ruleEvidence = z
   .strictObject({
     id: z.string(),
     points: z.number().nullable().describe("What it gives; null: it resets or disqualifies."),
-    with: conversion.describe("Of leads for which it had fired, or held."),
+    with: conversion.describe("Of leads for which it had fired, or held, at their latest event before an outcome."),
     without: conversion.describe("Of the others."),
     lift: z.number().nullable().describe("The one rate by the other; null: nobody converted without it."),
     liftInterval: interval.nullable().describe("Of the lift, by the logarithm method."),
     coefficient: z.number().nullable().describe("Of the logistic fit; null: the rule is no part of it."),
-    suggestedPoints: z.number().nullable().describe("What the fit would give."),
+    suggestedPoints: z
+      .number()
+      .nullable()
+      .describe("What the fit would give; null also where the interval of the lift includes 1."),
   })
   .meta({ id: "RuleEvidence" });
 
@@ -101,7 +104,7 @@ export const rulesEvidence = z
       )
       .describe("Leads in the order of their scores, in groups."),
     levels: z.array(z.strictObject({ ladder: z.string(), level: z.string(), ...conversionFields })),
-    neverFired: z.array(z.string()).describe("Ids of rules that never fired."),
+    neverFired: z.array(z.string()).describe("Ids of rules that never fired, and that do not hold now either."),
     data: z.array(ruleEvidence).describe("Every rule of the set, in the document's order."),
   })
   .meta({ id: "RulesReport" });

@@ -19,6 +19,8 @@ export interface LiftProps {
 
 /** Lifts further out are drawn at the edge; their figures stand beside. */
 const LIFT_MOST = 16;
+/** What stands for 0 on a logarithmic scale. */
+const LIFT_NONE = 1e-9;
 /** The scale goes at least so far. */
 const LIFT_LEAST = 2;
 
@@ -45,7 +47,9 @@ export const LiftReport: FC<LiftProps> = ({ frame, origin, report }) => {
             <p class="muted intro">
               The shares are of leads that converted. Lift 2 means: those for which the rule fired converted twice as
               often as the others. Where the line crosses 1 it may mean nothing. Suggested points are what the outcomes
-              would give, all rules taken together; a hint, where many leads stand behind it.
+              would give, all rules taken together; a hint, where many leads stand behind it, and none where the line
+              crosses 1. Each lead counts as it was at its latest event, before any outcome; rules on inactivity cannot
+              be judged by that.
             </p>
           )}
           <Lifts frame={frame} rules={sorted(fired)} />
@@ -67,7 +71,7 @@ type Scale = ScaleLogarithmic<number, number>;
 
 function scaleOf(rules: readonly RuleEvidence[]): Scale {
   const ends = rules.flatMap(({ lift, liftInterval }) => [lift ?? 1, ...(liftInterval ?? [])]);
-  const far = Math.max(LIFT_LEAST, ...ends.map((end) => (end > 1 ? end : 1 / Math.max(end, 1e-9))));
+  const far = Math.max(LIFT_LEAST, ...ends.map((end) => (end > 1 ? end : 1 / Math.max(end, LIFT_NONE))));
   const most = Math.min(LIFT_MOST, far);
   return scaleLog()
     .domain([1 / most, most])
@@ -180,11 +184,13 @@ const Forest: FC<{ rule: RuleEvidence; x: Scale }> = ({ rule: { lift, liftInterv
     {liftInterval && (
       <Whisker
         class={direction(liftInterval)}
-        from={across(x(Math.max(liftInterval[0], 1e-9)))}
+        from={across(x(Math.max(liftInterval[0], LIFT_NONE)))}
         to={across(x(liftInterval[1]))}
       />
     )}
-    {lift !== null && lift > 0 && <circle class={direction(liftInterval)} cx={across(x(lift))} cy="11" r="4.5" />}
+    {lift !== null && (
+      <circle class={direction(liftInterval)} cx={across(x(Math.max(lift, LIFT_NONE)))} cy="11" r="4.5" />
+    )}
   </svg>
 );
 

@@ -96,7 +96,7 @@ const Verdict: FC<{ report: RulesReport }> = ({ report }) => {
       )}
       <p class="muted">
         {converted.toLocaleString("en")} of {plural(leads, "lead")} converted: {percent(rate)} (plausibly{" "}
-        {percentSpan(span)}). Scores are those just before the outcome.
+        {percentSpan(span)}). Scores are those at a lead’s latest event, before its outcome if it has one.
       </p>
     </section>
   );

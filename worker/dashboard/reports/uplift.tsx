@@ -60,7 +60,7 @@ function verdict({ converted: { difference, interval } }: Uplift): string {
 
 function inWords({ personalised, heldOut, converted: { difference, interval } }: Uplift): string {
   const leads = `${plural(personalised.leads, "lead")} with personalised pages and ${heldOut.leads.toLocaleString("en")} held out`;
-  return `Of ${leads}, ${change(difference)} converted; the true difference plausibly lies between ${span(interval)}.`;
+  return `Of ${leads}, ${change(difference)} converted; the true difference plausibly lies between ${span(interval, "and")}.`;
 }
 
 const signed = (share: number) => `${share < 0 ? "−" : "+"}${Math.abs(Math.round(share * 1000) / 10)}`;
@@ -70,7 +70,8 @@ function change(difference: number | null): string {
   return `${Math.abs(Math.round(difference * 1000) / 10)} percentage points ${difference < 0 ? "fewer" : "more"} of the personalised`;
 }
 
-const span = (interval: Interval | null) => (interval ? `${signed(interval[0])} and ${signed(interval[1])}` : "");
+const span = (interval: Interval | null, to: "and" | "to") =>
+  interval ? `${signed(interval[0])} ${to} ${signed(interval[1])}` : "";
 
 const Groups: FC<{ ladders: Ladder[]; uplift: Uplift; uplifts: PersonalisationReport["uplifts"] }> = (props) => {
   const { ladders, uplift, uplifts } = props;
@@ -137,7 +138,7 @@ const Rows: FC<{ name: unknown; uplift: Uplift; x: (difference: number) => strin
         </td>
         <td class="amount" data-label="difference:">
           <b>{uplift[what].difference === null ? "–" : signed(uplift[what].difference)}</b>
-          <span class="under">{span(uplift[what].interval)}</span>
+          <span class="under">{span(uplift[what].interval, "to")}</span>
         </td>
       </tr>
     ))}
