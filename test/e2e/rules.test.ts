@@ -81,6 +81,7 @@ describe("the table", () => {
     await page.getByLabel("Points of pricing").fill("4");
     await button("Preview").click();
     await heading("What it would do").waitFor();
+    await expect.poll(() => page.locator(":focus").textContent()).toBe("What it would do");
     expect(await page.locator("main").textContent()).toContain("1 lead of 1 would stand on another level");
     expect(await page.getByRole("region", { name: "Who moves furthest" }).textContent()).toContain("warm → cold");
     await button("Publish: 1 lead moves").click();

@@ -87,7 +87,13 @@ export const EditorPage: FC<EditorProps> = (props) => {
             )}
           </div>
           <div class="editor-stack editor-side">
-            <section id="verdict" aria-label="Check" aria-live="polite">
+            <section
+              id="verdict"
+              aria-label="Check"
+              aria-live="polite"
+              tabindex={-1}
+              autofocus={verdict !== null && outcome?.kind !== "previewed"}
+            >
               {verdict && <VerdictNotice verdict={verdict} judged={draft} />}
             </section>
             <TrialPanel tried={props.tried} hottest={props.help.hottest} />
