@@ -32,7 +32,16 @@ function columnsOf({ rules }: SiteRules): Column[] {
     ["campaign", ({ source }) => source?.campaign ?? null],
     ["account", ({ account }) => account],
     ...rules.dimensions.map(({ name }): Column => [`scores.${name}`, ({ scores }) => scores[name] ?? null]),
+    // At the end, where columns may be added without moving others.
+    ...TRAITS.map((name): Column => [name, ({ traits }) => textOf(traits[name])]),
   ];
+}
+
+/** Traits that most lists are read by, where they are texts. */
+const TRAITS = ["name", "company", "title"] as const;
+
+function textOf(trait: unknown): string | null {
+  return typeof trait === "string" ? trait : null;
 }
 
 /**

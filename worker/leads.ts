@@ -1,4 +1,5 @@
 /** Leads for marketers: one, many, why it scores what it does, and what it did. */
+import { judge } from "./core/condition";
 import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
@@ -90,6 +91,18 @@ export type ShownLead = ReturnType<typeof showLead>;
 
 function byDimension(site: SiteRules, values: number[]): Record<string, number> {
   return Object.fromEntries(site.rules.dimensions.map(({ name }, i) => [name, values[i] ?? 0]));
+}
+
+/** What disqualifies a lead at an instant: what an event brought, to be lifted, and the ids of `while` rules that hold. */
+export function showDisqualified({ rules }: SiteRules, state: State, at: number) {
+  const view = new View(rules, state, at);
+  const effect = rules.rules[state.disqualified ?? -1]?.effect;
+  return {
+    byEvent: effect?.kind === "disqualify" ? effect.reason : null,
+    while: rules.while
+      .filter((rule) => rule.effect.kind === "disqualify" && judge(rule.while, view.read) === true)
+      .map(({ id }) => id),
+  };
 }
 
 /** Every rule of the set and what it gives the lead, at an instant. */

@@ -134,6 +134,12 @@ describe("a person", () => {
     await page.getByText("the rules have acted on it").waitFor();
     expect((await site.events(id)).length, "what stands there already is not said again").toBe(noted);
 
+    await page.getByLabel("Outcome").selectOption("won");
+    await page.getByLabel("Value").fill("1200");
+    await page.getByRole("button", { name: "Record" }).click();
+    await page.getByText("Outcome recorded; the rules").waitFor();
+    expect((await page.locator(".timeline li").first().textContent()) ?? "").toContain("won, value 1200");
+
     const copied = page.waitForEvent("download");
     await page.getByRole("link", { name: /Export/ }).click();
     expect((await copied).suggestedFilename()).toBe(`${id}.json`);
@@ -158,7 +164,7 @@ describe("a person", () => {
     await page.getByLabel("Secret key").fill(body.key);
     await page.getByRole("button", { name: "Sign in" }).click();
     await headings("Ines Halvorsen").waitFor();
-    for (const name of ["Save", "Erase", "Split off"]) {
+    for (const name of ["Save", "Record", "Erase", "Split off"]) {
       expect(await page.getByRole("button", { name }).count(), name).toBe(0);
     }
     const statuses = await page.evaluate(

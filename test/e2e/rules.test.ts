@@ -81,6 +81,7 @@ describe("the table", () => {
     await page.getByLabel("Points of pricing").fill("4");
     await button("Preview").click();
     await heading("What it would do").waitFor();
+    await expect.poll(() => page.locator(":focus").textContent()).toBe("What it would do");
     expect(await page.locator("main").textContent()).toContain("1 lead of 1 would stand on another level");
     expect(await page.getByRole("region", { name: "Who moves furthest" }).textContent()).toContain("warm → cold");
     await button("Publish: 1 lead moves").click();
@@ -124,6 +125,32 @@ describe("the table", () => {
       ["regular", 5],
       ["either", 1],
     ]);
+  });
+
+  test("is not lost by leaving: the browser asks, but where a button takes it along", async () => {
+    await openEditor();
+    page.removeAllListeners("dialog");
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.type());
+      // Stays the first time, goes the second.
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    const leave = async () => await page.getByRole("link", { name: "Versions" }).click({ noWaitAfter: true });
+    await leave();
+    await page.waitForURL(/\/rules\/versions/);
+    expect(asked, "of what was not touched nothing is lost").toEqual([]);
+    await page.goto(`/dashboard/rules/edit?site=${site.id}`);
+    await page.getByLabel("Points of pricing").fill("50");
+    await leave();
+    await expect.poll(() => asked).toEqual(["beforeunload"]);
+    expect(await page.getByLabel("Points of pricing").inputValue()).toBe("50");
+    await button("Preview").click();
+    await heading("What it would do").waitFor();
+    expect(asked).toHaveLength(1);
+    await leave();
+    await page.waitForURL(/\/rules\/versions/);
+    expect(asked, "the page that shows the draft again asks, too").toHaveLength(2);
   });
 
   test("is judged while one types, and leads to what is wrong", async () => {

@@ -42,7 +42,12 @@ describe("the columns", () => {
     });
     await site.import([
       { ...page("a", "/careers"), context: { campaign: { source: "x", medium: "email", name: "spring, 2026" } } },
-      { type: "identify", anonymousId: "a", userId: "u1", traits: { email: "ann@acme.example" } },
+      {
+        type: "identify",
+        anonymousId: "a",
+        userId: "u1",
+        traits: { email: "ann@acme.example", name: "Ann Lee", company: { name: "Acme" }, title: "=1" },
+      },
     ]);
     const { response, text } = await csv(site);
     expect(response.status).toBe(200);
@@ -50,7 +55,7 @@ describe("the columns", () => {
     expect(response.headers.get("Content-Disposition")).toMatch(/^attachment; filename="[^"]+\.csv"$/);
     expect(text.split("\r\n")[0]).toBe(
       "id,email,score,temperature,stage,mood,known,status,userIds,firstSeen,lastSeen,visits,pageviews,channel,campaign," +
-        "account,scores.engagement,scores.fit",
+        "account,scores.engagement,scores.fit,name,company,title",
     );
     const lead = await site.lead("visitor:a");
     expect(table(text)).toEqual([
@@ -74,6 +79,10 @@ describe("the columns", () => {
         account: "acme.example",
         "scores.engagement": "-9",
         "scores.fit": "0",
+        name: "Ann Lee",
+        // Only texts have a column, and no formula.
+        company: "",
+        title: "'=1",
       },
     ]);
     expect(text).toContain('"spring, 2026"');

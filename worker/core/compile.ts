@@ -24,13 +24,12 @@ import {
   type WhileRule,
 } from "./rules";
 import {
-  type CounterDocument,
   counterSchema,
-  type DecayDocument,
   dimensionSchema,
   groupSchema,
   levelSchema,
-  type RuleDocument,
+  limitSchema,
+  name as nameSchema,
   type RulesDocument,
   ruleSchema,
   rulesSchema,
@@ -43,7 +42,7 @@ export function compileRules(raw: unknown): { rules: RuleSet } | { errors: Probl
   const parsed = rulesSchema.safeParse(raw);
   const shape = parsed.success ? [] : problemsOf(parsed.error.issues);
   for (const { pointer, detail } of shape) problems.add(pointer, detail);
-  // The second half looks at every part that has the right shape, so that one call reports both kinds of mistake.
+  // The second half looks at every field that has the right shape, so that one call reports both kinds of mistake.
   const rules = new Assembly(isObject(raw) ? raw : {}, problems).build();
   return problems.list.length > 0 ? { errors: problems.list } : { rules };
 }
@@ -54,17 +53,34 @@ function isObject(value: unknown): value is Raw {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
-/** The entries of a record that have the right shape, each with its place. */
-function entriesOf<T>(raw: unknown, schema: z.ZodType<T>, at: string): { name: string; value: T; at: string }[] {
-  return Object.entries(isObject(raw) ? raw : {})
-    .filter(([, value]) => schema.safeParse(value).success)
-    .map(([name, value]) => ({ name, value: value as T, at: `${at}/${escapePointer(name)}` }));
+/** The entries of a record that are parts, each with its place. */
+function entriesOf(raw: unknown, at: string): { name: string; value: Raw; at: string }[] {
+  return Object.entries(isObject(raw) ? raw : {}).flatMap(([name, value]) =>
+    isObject(value) ? [{ name, value, at: `${at}/${escapePointer(name)}` }] : [],
+  );
 }
+
+/** The fields of a part that have the right shape, whatever else is wrong with it. */
+function sound<T extends z.ZodObject>({ shape }: T, raw: Raw): Partial<z.infer<T>> {
+  const fields = Object.entries(raw).filter(
+    ([name, value]) => Object.hasOwn(shape, name) && shape[name]?.safeParse(value).success,
+  );
+  return Object.fromEntries(fields) as Partial<z.infer<T>>;
+}
+
+/** The names in a record; none where it is left out, `null` (whatever name is meant may be there) where it is no record. */
+function namesIn(raw: unknown): string[] | null {
+  if (raw === undefined) return [];
+  return isObject(raw) ? Object.keys(raw) : null;
+}
+
+const EFFECTS = ["points", "reset", "disqualify"] as const;
+const DECAYS = ["halfLife", "linear", "expires", "every"] as const;
 
 /** Puts a rule set together from the parts of a document, noting what does not fit. */
 class Assembly {
-  private readonly dimensionNames: string[];
-  private readonly groupNames: string[];
+  private readonly dimensionNames: string[] | null;
+  private readonly groupNames: string[] | null;
   private readonly since: string[] = [];
   private readonly names: Names;
 
@@ -72,11 +88,11 @@ class Assembly {
     private readonly raw: Raw,
     private readonly problems: Problems,
   ) {
-    const listed = Object.keys(isObject(raw.dimensions) ? raw.dimensions : {});
-    this.dimensionNames = listed.length > 0 ? listed : [DEFAULT_DIMENSION];
-    this.groupNames = Object.keys(isObject(raw.groups) ? raw.groups : {});
+    const listed = namesIn(raw.dimensions);
+    this.dimensionNames = listed?.length === 0 ? [DEFAULT_DIMENSION] : listed;
+    this.groupNames = namesIn(raw.groups);
     this.names = {
-      counters: Object.keys(isObject(raw.counters) ? raw.counters : {}),
+      counters: namesIn(raw.counters),
       dimensions: this.dimensionNames,
       since: (key) => {
         if (!this.since.includes(key)) this.since.push(key);
@@ -110,19 +126,19 @@ class Assembly {
   }
 
   private dimensions(): (Dimension & { decay: Decay })[] {
-    const listed = entriesOf(this.raw.dimensions, dimensionSchema, "#/dimensions").map(({ name, value, at }) => ({
+    const listed = entriesOf(this.raw.dimensions, "#/dimensions").map(({ name, value, at }) => ({
       name,
-      ...ends(value),
+      ...ends(sound(dimensionSchema, value)),
       decay: this.decay(value.decay, `${at}/decay`),
     }));
     return listed.length > 0 ? listed : [{ name: DEFAULT_DIMENSION, ...ends({}), decay: { kind: "none" } }];
   }
 
   private groups(on: OnRule[]): Group[] {
-    return entriesOf(this.raw.groups, groupSchema, "#/groups").map(({ name, value }) => ({
+    return entriesOf(this.raw.groups, "#/groups").map(({ name, value }) => ({
       name,
-      ...ends(value),
-      rules: on.filter((rule) => rule.group === this.groupNames.indexOf(name)),
+      ...ends(sound(groupSchema, value)),
+      rules: on.filter((rule) => rule.group === this.groupNames?.indexOf(name)),
     }));
   }
 
@@ -136,34 +152,35 @@ class Assembly {
     }
   }
 
-  private decay(raw: DecayDocument | null | undefined, at: string): Decay {
-    if (raw === null || raw === undefined) return { kind: "none" };
-    const forms = Object.keys(raw).filter((key) => key !== "percent");
+  private decay(raw: unknown, at: string): Decay {
+    if (!isObject(raw)) return { kind: "none" };
+    const forms = DECAYS.filter((form) => raw[form] !== undefined);
     const [kind] = forms;
-    if (forms.length !== 1 || (kind === "every") !== (raw.percent !== undefined)) {
+    if (kind === undefined || forms.length > 1 || (kind === "every") !== (raw.percent !== undefined)) {
       const forms = '{ "halfLife": D }, { "linear": D }, { "expires": D } or { "every": D, "percent": P }';
       this.problems.add(at, `must be exactly one of ${forms}`);
       return { kind: "none" };
     }
-    if (kind === "every") return { kind, ms: durationMs(raw.every) ?? 1, percent: raw.percent ?? 100 };
-    if (kind === "halfLife" || kind === "linear" || kind === "expires") return { kind, ms: durationMs(raw[kind]) ?? 1 };
-    return { kind: "none" };
+    const ms = durationMs(raw[kind]) ?? 1;
+    if (kind !== "every") return { kind, ms };
+    return { kind, ms, percent: typeof raw.percent === "number" ? raw.percent : 100 };
   }
 
   private counters(): { counter: Counter; on: string }[] {
-    return entriesOf(this.raw.counters, counterSchema, "#/counters").map(({ name, value, at }, index) => ({
-      on: triggerKey(value.on),
-      counter: { index, name, ...this.counted(value, at) },
-    }));
-  }
-
-  private counted(raw: CounterDocument, at: string): Omit<Counter, "index" | "name"> {
-    return {
-      where: this.where(raw.where, `${at}/where`),
-      whereKey: whereKey(raw.where),
-      sum: raw.sum === undefined ? null : this.eventField(raw.sum, `${at}/sum`),
-      within: raw.within === "visit" ? "visit" : durationMs(raw.within),
-    };
+    return entriesOf(this.raw.counters, "#/counters").map(({ name, value, at }, index) => {
+      const { on = "", where, sum, within } = sound(counterSchema, value);
+      return {
+        on: triggerKey(on),
+        counter: {
+          index,
+          name,
+          where: this.where(where, `${at}/where`),
+          whereKey: whereKey(where),
+          sum: sum === undefined ? null : this.eventField(sum, `${at}/sum`),
+          within: within === "visit" ? "visit" : durationMs(within),
+        },
+      };
+    });
   }
 
   private where(raw: unknown, at: string): Condition | null {
@@ -186,47 +203,51 @@ class Assembly {
         if (seen.has(raw.id)) this.problems.add(`${at}/id`, `duplicate id "${raw.id}": ids are unique`);
         seen.add(raw.id);
       }
-      const parsed = ruleSchema.safeParse(raw);
-      return parsed.success ? [this.rule(raw as RuleDocument, index, at, decays)] : [];
+      return isObject(raw) ? [this.rule(raw, index, at, decays)] : [];
     });
   }
 
-  private rule(raw: RuleDocument, index: number, at: string, decays: Map<string, Decay>): OnRule | WhileRule {
-    const dimension = raw.dimension ?? this.dimensionNames[0] ?? DEFAULT_DIMENSION;
+  private rule(raw: Raw, index: number, at: string, decays: Map<string, Decay>): OnRule | WhileRule {
+    const { id = "", dimension = this.dimensionNames?.[0], group, on, where, ...rest } = sound(ruleSchema, raw);
     const base: Rule = {
       index,
-      id: raw.id,
+      id,
       dimension: this.reference(dimension, this.dimensionNames, "dimension", `${at}/dimension`),
-      group: raw.group === undefined ? -1 : this.reference(raw.group, this.groupNames, "group", `${at}/group`),
-      effect: this.effect(raw, at),
+      group: this.reference(group, this.groupNames, "group", `${at}/group`),
+      effect: this.effect(raw, rest, at),
     };
     if ((raw.on === undefined) === (raw.while === undefined)) {
       this.problems.add(at, 'must have exactly one of "on" (an event) and "while" (a state)');
     }
-    if (raw.while !== undefined) {
+    const holds = this.holds(rest.while, `${at}/while`);
+    if (raw.while !== undefined && raw.on === undefined) {
       for (const key of ["where", "group", "limit", "decay", "reset"] as const) {
         if (raw[key] !== undefined) this.problems.add(`${at}/${key}`, `"${key}" goes with "on" rules only`);
       }
-      const holds = compileCondition(raw.while as Json, leadScope(this.names, false), `${at}/while`, this.problems);
       return { ...base, while: holds, timed: leaves(holds).some(({ field }) => this.isTimed(field)) };
     }
-    const where = this.where(raw.where, `${at}/where`);
-    const decay = raw.decay === undefined ? decays.get(dimension) : this.decay(raw.decay, `${at}/decay`);
+    const condition = this.where(where, `${at}/where`);
+    const decay = raw.decay === undefined ? decays.get(dimension ?? "") : this.decay(raw.decay, `${at}/decay`);
     return {
       ...base,
-      on: raw.on ?? "",
-      where,
-      whereKey: whereKey(raw.where),
-      leaves: where ? leaves(where) : [],
-      limit: raw.limit
-        ? {
-            times: raw.limit.times,
-            per: raw.limit.per ?? "ever",
-            by: raw.limit.by === undefined ? null : this.eventField(raw.limit.by, `${at}/limit/by`),
-          }
-        : null,
+      on: on ?? "",
+      where: condition,
+      whereKey: whereKey(where),
+      leaves: condition ? leaves(condition) : [],
+      limit: this.limit(raw.limit, `${at}/limit`),
       decay: decay ?? { kind: "none" },
     };
+  }
+
+  private holds(raw: unknown, at: string): Condition {
+    if (raw === undefined) return { kind: "all", of: [] };
+    return compileCondition(raw as Json, leadScope(this.names, false), at, this.problems);
+  }
+
+  private limit(raw: unknown, at: string): OnRule["limit"] {
+    if (!isObject(raw)) return null;
+    const { times = 1, per = "ever", by } = sound(limitSchema, raw);
+    return { times, per, by: by === undefined ? null : this.eventField(by, `${at}/by`) };
   }
 
   private isTimed({ root, key }: Field): boolean {
@@ -235,23 +256,21 @@ class Assembly {
     return isObject(counter) && durationMs(counter.within) !== null;
   }
 
-  private effect(raw: RuleDocument, at: string): Effect {
-    const effects: Effect[] = [];
-    if (raw.points !== undefined) effects.push({ kind: "points", points: raw.points });
-    if (raw.disqualify !== undefined) effects.push({ kind: "disqualify", reason: raw.disqualify });
-    if (raw.reset !== undefined) {
-      const dimensions = raw.reset.map((name, i) =>
-        this.reference(name, this.dimensionNames, "dimension", `${at}/reset/${i}`),
-      );
-      effects.push({ kind: "reset", dimensions });
+  private effect(raw: Raw, { points, disqualify }: { points?: number; disqualify?: string }, at: string): Effect {
+    if (EFFECTS.filter((effect) => raw[effect] !== undefined).length !== 1) {
+      this.problems.add(at, 'must have exactly one effect: "points", "reset" or "disqualify"');
     }
-    const [effect] = effects;
-    if (effect && effects.length === 1) return effect;
-    this.problems.add(at, 'must have exactly one effect: "points", "reset" or "disqualify"');
-    return { kind: "points", points: 0 };
+    const reset = (Array.isArray(raw.reset) ? raw.reset : []).map((one: unknown, i) => {
+      const { data } = nameSchema.safeParse(one);
+      return this.reference(data, this.dimensionNames, "dimension", `${at}/reset/${i}`);
+    });
+    if (disqualify !== undefined) return { kind: "disqualify", reason: disqualify };
+    return points === undefined ? { kind: "reset", dimensions: reset } : { kind: "points", points };
   }
 
-  private reference(name: string, known: string[], what: string, at: string): number {
+  /** Position of a name; -1 where none is given, and where there is none such, which is a problem. */
+  private reference(name: string | undefined, known: string[] | null, what: string, at: string): number {
+    if (name === undefined || known === null) return -1;
     const index = known.indexOf(name);
     if (index < 0) {
       const there = known.length > 0 ? `there are ${known.join(", ")}` : `none is defined under "${what}s"`;
@@ -267,7 +286,7 @@ class Assembly {
     }
     const hysteresis = isObject(this.raw.hysteresis) ? this.raw.hysteresis : {};
     for (const name of Object.keys(hysteresis)) {
-      if (raw[name] === undefined) {
+      if (isObject(this.raw.levels) && raw[name] === undefined) {
         this.problems.add(
           `#/hysteresis/${escapePointer(name)}`,
           `unknown ladder "${name}": there are ${Object.keys(raw).join(", ")}`,
@@ -284,22 +303,21 @@ class Assembly {
   private levels(raw: unknown[], at: string): Ladder["levels"] {
     const seen = new Set<string>();
     return raw.flatMap((one, i) => {
-      const parsed = levelSchema.safeParse(one);
-      if (!parsed.success) return [];
-      const { name, when } = parsed.data;
-      if (seen.has(name))
+      if (!isObject(one)) return [];
+      const { name, when } = sound(levelSchema, one);
+      if (name !== undefined && seen.has(name))
         this.problems.add(`${at}/${i}/name`, `duplicate level "${name}": names are unique in a ladder`);
-      seen.add(name);
-      if (i === 0 && when !== undefined) {
+      if (name !== undefined) seen.add(name);
+      if (i === 0 && one.when !== undefined) {
         this.problems.add(`${at}/0/when`, "the first level is where everybody stands: it has no when");
       }
-      if (i > 0 && when === undefined) {
+      if (i > 0 && one.when === undefined) {
         this.problems.add(`${at}/${i}`, 'needs a "when" that says what it takes to reach it');
       }
       const scope = leadScope(this.names, true);
       return [
         {
-          name,
+          name: name ?? "",
           when: when === undefined ? null : compileCondition(when as Json, scope, `${at}/${i}/when`, this.problems),
         },
       ];

@@ -176,16 +176,16 @@ function compileOperator(operator: Operator, operand: Json, field: Field, at: st
   }
 }
 
-/** A number to compare with, in the field's unit; a problem when it is none. */
+/** A number to compare with, in the field's unit; a problem when it is none, and then like no other number. */
 function bound(raw: Json | undefined, field: Field, at: string, problems: Problems): number {
   if (field.unit === "duration") {
     const ms = durationMs(raw);
     if (ms === null) problems.add(at, `${field.name} is compared with ${DURATION_HINT}`);
-    return ms ?? 0;
+    return ms ?? Number.NaN;
   }
   if (typeof raw === "number") return raw;
   problems.add(at, `${field.name} is compared with a number here`);
-  return 0;
+  return Number.NaN;
 }
 
 function compileBetween(operand: Json, field: Field, at: string, problems: Problems): Judge {

@@ -65,10 +65,13 @@ export const eventScope: Scope = (name) => {
   return `unknown field "${name}": an event has ${EVENT_FIELDS.join(", ")}, properties.* and traits.*`;
 };
 
-/** What the fields of a lead refer to by name, in the order that the state keeps them. */
+/**
+ * What the fields of a lead refer to by name, in the order that the state keeps them; `null`: they cannot be read, so
+ * that any name may be there.
+ */
 export interface Names {
-  readonly counters: readonly string[];
-  readonly dimensions: readonly string[];
+  readonly counters: readonly string[] | null;
+  readonly dimensions: readonly string[] | null;
   /** Position of an event that `since.*` asks for; the caller remembers those asked for. */
   since(key: string): number;
 }
@@ -94,9 +97,9 @@ export function leadScope(names: Names, scored: boolean): Scope {
   };
 }
 
-function indexed(name: string, root: string, known: readonly string[], what: string): Field | string {
+function indexed(name: string, root: string, known: readonly string[] | null, what: string): Field | string {
   const key = name.slice(root.length + 1);
-  const index = known.indexOf(key);
-  if (index >= 0) return { name, unit: "plain", root, key, index };
+  const index = known === null ? 0 : known.indexOf(key);
+  if (known === null || index >= 0) return { name, unit: "plain", root, key, index };
   return `unknown ${what} "${key}"${known.length > 0 ? `: there are ${known.join(", ")}` : ": none is defined"}`;
 }

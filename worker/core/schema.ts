@@ -16,7 +16,7 @@ export const LEVELS_MAX = 20;
 export const POINTS_MAX = 1_000_000;
 const NAME_MAX = 100;
 
-const name = z.string().min(1, "must not be empty").max(NAME_MAX, `must be at most ${NAME_MAX} characters`);
+export const name = z.string().min(1, "must not be empty").max(NAME_MAX, `must be at most ${NAME_MAX} characters`);
 const points = z
   .number(`must be a number between ${-POINTS_MAX} and ${POINTS_MAX}`)
   .min(-POINTS_MAX, `must be at least ${-POINTS_MAX}`)
@@ -44,10 +44,18 @@ const standing = condition("LevelCondition");
 
 /** A record that names how many entries it may have. */
 function named<T extends z.ZodType>(value: T, most: number, what: string) {
-  return z
-    .record(name, value, `must be an object of ${what}`)
-    .refine((all) => Object.keys(all).length <= most, `holds more than ${most} ${what}`);
+  return z.record(name, value, `must be an object of ${what}`).refine((all) => Object.keys(all).length <= most, {
+    error: `holds more than ${most} ${what}`,
+    // Also where an entry is wrong.
+    when: ({ value: all }) => all !== null && typeof all === "object" && !Array.isArray(all),
+  });
 }
+
+export const limitSchema = z.strictObject({
+  times: z.int("must be a whole number, 1 or more").min(1, "must be 1 or more"),
+  per: z.enum(["visit", "day", "week", "month"], "must be visit, day, week or month").optional(),
+  by: name.optional(),
+});
 
 export const ruleSchema = z.strictObject({
   id: name,
@@ -59,13 +67,7 @@ export const ruleSchema = z.strictObject({
   points: points.optional(),
   reset: z.array(name, "must be an array of dimensions").min(1, "must name at least one dimension").optional(),
   disqualify: name.optional().describe("The reason, shown to marketers."),
-  limit: z
-    .strictObject({
-      times: z.int("must be a whole number, 1 or more").min(1, "must be 1 or more"),
-      per: z.enum(["visit", "day", "week", "month"], "must be visit, day, week or month").optional(),
-      by: name.optional(),
-    })
-    .optional(),
+  limit: limitSchema.optional(),
   decay: decay.nullable().optional(),
 });
 
@@ -106,8 +108,6 @@ export const rulesSchema = z
 
 export type RulesDocument = z.infer<typeof rulesSchema>;
 export type RuleDocument = z.infer<typeof ruleSchema>;
-export type CounterDocument = z.infer<typeof counterSchema>;
-export type DecayDocument = z.infer<typeof decay>;
 
 /** The JSON Schema (2020-12) of a document, for editors to complete from. */
 export function rulesJsonSchema(): object {

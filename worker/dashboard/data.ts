@@ -49,6 +49,14 @@ export interface Lead {
   rulesVersion: number;
 }
 
+/** What disqualifies a lead now. */
+export interface Disqualified {
+  /** The reason that an event brought, which stays until it is lifted; `null`: none. */
+  byEvent: string | null;
+  /** Ids of the `while` rules that do so as long as they hold. */
+  while: string[];
+}
+
 export interface Reason {
   field: string;
   test: unknown;

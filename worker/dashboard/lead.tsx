@@ -1,10 +1,20 @@
 /** One lead: what it scores, why, who it is and what it did. */
 import type { FC } from "hono/jsx";
 import { Curve } from "./curve";
-import type { Crossing, Explanation, Frame, Ladder, Lead, ScorePoint, Threshold, TimelineEvent } from "./data";
+import type {
+  Crossing,
+  Disqualified,
+  Explanation,
+  Frame,
+  Ladder,
+  Lead,
+  ScorePoint,
+  Threshold,
+  TimelineEvent,
+} from "./data";
 import { date, exact, leadName, leadRole, number, plural, relative, Time } from "./format";
 import { Heading, Level, link, Notice, Page, Scroll, toneOf } from "./layout";
-import { Notes, Split, TheirData } from "./person";
+import { Notes, Outcomes, Split, TheirData } from "./person";
 import { Timeline } from "./timeline";
 import { Idle, Waterfall } from "./waterfall";
 
@@ -24,6 +34,8 @@ export interface LeadProps {
   /** What sales may say. */
   statuses: readonly string[];
   feedbacks: readonly string[];
+  outcomes: readonly string[];
+  disqualified: Disqualified;
   /** What has just been done. */
   done: string | null;
 }
@@ -48,6 +60,7 @@ export const LeadPage: FC<LeadProps> = (props) => {
             <Idle explanation={props.explanation} now={frame.now} />
           </section>
           {frame.mayWrite && <Notes {...props} />}
+          {frame.mayWrite && <Outcomes {...props} />}
         </div>
         <div class="stack">
           <section class="card" aria-labelledby="over-time">

@@ -1,6 +1,6 @@
-/** What can be done about a person: what sales note, a copy of all that is kept, and erasing it. */
+/** What can be done about a person: what sales note, what became of them, a copy of all that is kept, and erasing it. */
 import type { FC } from "hono/jsx";
-import type { Frame, Lead } from "./data";
+import type { Disqualified, Frame, Lead } from "./data";
 import { leadName } from "./format";
 import { link, Token } from "./layout";
 
@@ -12,10 +12,12 @@ export interface NotesProps {
   lead: Lead;
   statuses: readonly string[];
   feedbacks: readonly string[];
+  outcomes: readonly string[];
+  disqualified: Disqualified;
 }
 
 /** Status and feedback: events like any other, by which rules may act. */
-export const Notes: FC<NotesProps> = ({ frame, lead, statuses, feedbacks }) => (
+export const Notes: FC<NotesProps> = ({ frame, lead, statuses, feedbacks, disqualified }) => (
   <section class="card" aria-labelledby="notes">
     <h2 id="notes">What sales says</h2>
     <form method="post" action={leadLink(frame, lead, "/notes")} class="fields">
@@ -24,13 +26,53 @@ export const Notes: FC<NotesProps> = ({ frame, lead, statuses, feedbacks }) => (
       <Choice name="status" values={statuses} chosen={lead.status} />
       <label for="feedback">Feedback</label>
       <Choice name="feedback" values={["", ...feedbacks]} chosen={lead.feedback ?? ""} />
-      {lead.disqualified && (
+      {disqualified.byEvent !== null && (
         <label class="tick">
           <input type="checkbox" name="requalify" value="true" />
-          <span>Lift the disqualification ({lead.disqualified})</span>
+          <span>Lift the disqualification ({disqualified.byEvent})</span>
         </label>
       )}
       <button type="submit">Save</button>
+    </form>
+    {disqualified.while.length > 0 && (
+      <p class="muted small">
+        Disqualified by <Ids ids={disqualified.while} />: that ends by itself once{" "}
+        {disqualified.while.length === 1 ? "this rule holds" : "none of these rules holds"} no more.
+      </p>
+    )}
+  </section>
+);
+
+const Ids: FC<{ ids: string[] }> = ({ ids }) => (
+  <>
+    {ids.map((id, i) => (
+      <>
+        {i > 0 && ", "}
+        <code>{id}</code>
+      </>
+    ))}
+  </>
+);
+
+/** What became of a lead: each is an event, and reports go by the earliest. */
+export const Outcomes: FC<NotesProps> = ({ frame, lead, outcomes }) => (
+  <section class="card" aria-labelledby="became">
+    <h2 id="became">What became of it</h2>
+    <form method="post" action={leadLink(frame, lead, "/outcome")} class="fields">
+      <Token frame={frame} />
+      <label for="outcome">Outcome</label>
+      <select id="outcome" name="outcome" required>
+        <option value="">choose</option>
+        {outcomes.map((outcome) => (
+          <option value={outcome}>{outcome}</option>
+        ))}
+      </select>
+      <label for="value">Value, if you like</label>
+      <input id="value" name="value" type="number" min="0" step="any" aria-describedby="value-hint" />
+      <p id="value-hint" class="muted small">
+        In your own currency. Reports count who was won or converted, by the first outcome of each lead.
+      </p>
+      <button type="submit">Record</button>
     </form>
   </section>
 );

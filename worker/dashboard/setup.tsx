@@ -106,21 +106,35 @@ const IdentitySecret: FC<{ frame: Frame }> = ({ frame }) => (
   </section>
 );
 
-/** Whether events arrive; looks again by itself until the first one has. */
-export const Received: FC<{ frame: Frame; lastSeen: string | null }> = ({ frame, lastSeen }) => (
-  <div data-part data-poll={lastSeen ? undefined : link(frame, "/setup/received")} aria-live="polite">
-    {lastSeen ? (
-      <p class="received yes">
-        <span class="lamp" /> Events are coming in; the latest was <Time at={lastSeen} now={frame.now} />.
-      </p>
-    ) : (
-      <p class="received">
-        <span class="lamp" /> Waiting for the first event. Open a page that has the tag.{" "}
-        <a href={link(frame, "/setup")}>Look again</a>
-      </p>
-    )}
-  </div>
-);
+/** How old the latest event may be for events to be coming in, ms: a small site's nights and quiet hours are shorter. */
+const COMING_IN_MS = 86_400_000;
+
+/** Whether events arrive; looks again by itself while none do. */
+export const Received: FC<{ frame: Frame; lastSeen: string | null }> = ({ frame, lastSeen }) => {
+  const isComing = lastSeen !== null && frame.now - Date.parse(lastSeen) <= COMING_IN_MS;
+  return (
+    <div data-part data-poll={isComing ? undefined : link(frame, "/setup/received")} aria-live="polite">
+      {isComing && (
+        <p class="received yes">
+          <span class="lamp" /> Events are coming in; the latest was <Time at={lastSeen} now={frame.now} />.
+        </p>
+      )}
+      {lastSeen !== null && !isComing && (
+        <p class="received old">
+          <span class="lamp" /> The latest event came <Time at={lastSeen} now={frame.now} />. If the site has had
+          visitors since, check that its pages still have the tag, that its origins are right, and what{" "}
+          <a href={link(frame, "/setup/status")}>Status</a> says was refused.
+        </p>
+      )}
+      {lastSeen === null && (
+        <p class="received">
+          <span class="lamp" /> Waiting for the first event. Open a page that has the tag.{" "}
+          <a href={link(frame, "/setup")}>Look again</a>
+        </p>
+      )}
+    </div>
+  );
+};
 
 const LABELS = {
   name: "Name",

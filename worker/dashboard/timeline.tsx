@@ -1,5 +1,6 @@
 /** What a lead did, latest first, with the points each event got. */
 import type { FC } from "hono/jsx";
+import { OUTCOME_RECORDED } from "../core/outcome";
 import type { TimelineEvent } from "./data";
 import { clock, date, exact, points } from "./format";
 
@@ -79,10 +80,16 @@ function told(event: TimelineEvent): { what: string; detail: string } {
     case "alias":
       return { what: "Joined with", detail: event.previousId ?? "" };
     default: {
+      if (event.event === OUTCOME_RECORDED) return { what: OUTCOME_RECORDED, detail: outcomeOf(properties) };
       const name = TELLING.find((one) => text(properties[one]) !== null);
       return { what: event.event ?? type, detail: name ? `${name} ${text(properties[name]) ?? ""}` : "" };
     }
   }
+}
+
+function outcomeOf({ outcome, value }: Record<string, unknown>): string {
+  const worth = text(value);
+  return [text(outcome), worth && `value ${worth}`].filter(Boolean).join(", ");
 }
 
 function campaignOf(context: Record<string, unknown> | undefined): string | null {

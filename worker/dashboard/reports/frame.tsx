@@ -75,8 +75,8 @@ export const NoOutcomes: FC<PropsWithChildren<{ frame: Frame; origin: string; ti
     <section class="card" aria-labelledby="outcomes">
       <h2 id="outcomes">{title}</h2>
       <p>
-        Nobody has converted yet, as far as Kelvin knows. Tell it who was won, lost or converted, for instance from your
-        CRM when a deal is closed. {children}
+        Nobody has converted yet, as far as Kelvin knows. Tell it who was won, lost or converted: on the page of{" "}
+        <a href={link(frame, "")}>a lead</a>, or from your CRM when a deal is closed. {children}
       </p>
       <div class="next">
         <Copy id="outcome-call" text={outcomeCall(origin, frame.site?.id ?? "")} label="the call" />

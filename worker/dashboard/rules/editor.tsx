@@ -31,6 +31,8 @@ export interface EditorProps {
   /** The version that the draft was begun from: publishing replaces this one and no other. */
   expected: number;
   notify: boolean;
+  /** Whether the draft differs from what is in force. */
+  isChanged: boolean;
   outcome: Outcome | null;
   tried: Tried;
   /** Rules of the table whose details stand open. */
@@ -48,7 +50,14 @@ export const EditorPage: FC<EditorProps> = (props) => {
   return (
     <RulesFrame frame={frame} title="Edit the rules" tab="Edit" lead={`From version ${expected}.`}>
       {outcome && <Result {...props} outcome={outcome} />}
-      <form class="editor" id="draft" method="post" action={here} data-lint={link(frame, "/rules/lint")}>
+      <form
+        class="editor"
+        id="draft"
+        method="post"
+        action={here}
+        data-lint={link(frame, "/rules/lint")}
+        data-changed={props.isChanged ? "" : undefined}
+      >
         {/* What Enter in a field does: the first button, and that one does no harm. */}
         <button type="submit" name="action" value="check" hidden>
           Check
@@ -78,7 +87,13 @@ export const EditorPage: FC<EditorProps> = (props) => {
             )}
           </div>
           <div class="editor-stack editor-side">
-            <section id="verdict" aria-label="Check" aria-live="polite">
+            <section
+              id="verdict"
+              aria-label="Check"
+              aria-live="polite"
+              tabindex={-1}
+              autofocus={verdict !== null && outcome?.kind !== "previewed"}
+            >
               {verdict && <VerdictNotice verdict={verdict} judged={draft} />}
             </section>
             <TrialPanel tried={props.tried} hottest={props.help.hottest} />

@@ -10,7 +10,10 @@ const visible = ({ movers }: Preview) =>
 
 export const PreviewResult: FC<{ frame: Frame; preview: Preview }> = ({ frame, preview }) => (
   <section class="card" aria-labelledby="preview">
-    <h2 id="preview">What it would do</h2>
+    {/* Who pressed a key for it goes on from here. */}
+    <h2 id="preview" tabindex={-1} autofocus>
+      What it would do
+    </h2>
     <p>
       {preview.sampled === 0 ? (
         "There is no lead yet to try it on. Make up a visitor below to see what the rules give."

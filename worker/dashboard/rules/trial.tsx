@@ -73,7 +73,7 @@ export const TrialPanel: FC<{ tried: Tried; hottest: readonly Hottest[] }> = ({ 
 
 export const TrialResult: FC<{ frame: Frame; trial: Trial }> = ({ frame, trial: { lead, before, after } }) => (
   <section class="card" aria-labelledby="trial">
-    <h2 id="trial">
+    <h2 id="trial" tabindex={-1} autofocus>
       {lead ? (
         <a href={link(frame, `/leads/${encodeURIComponent(lead.id)}`)}>{leadName(lead)}</a>
       ) : (

@@ -25,7 +25,7 @@ export function draftPages(app: Hono, api: Api): void {
   app.get("/rules/edit", async (c) => {
     const visit = await enter(api, c);
     const { version, document } = await rulesInForce(visit.deps, visit.site.id);
-    const shown = { draft: draftOf(JSON.parse(document), "table"), expected: version, notify: false };
+    const shown = { draft: draftOf(JSON.parse(document), "table"), expected: version, notify: false, isChanged: false };
     return await editor(c, visit, shown);
   });
 
@@ -38,9 +38,11 @@ export function draftPages(app: Hono, api: Api): void {
     const { draft, open } = await changed(visit, readDraft(fields, action), action);
     const result = await attempt(c, visit, { action, draft, expected, notify, who, story });
     if (typeof result === "number") return published(c, result);
+    const inForce = JSON.parse((await rulesInForce(visit.deps, visit.site.id)).document);
     return await editor(c, visit, {
       draft,
       open,
+      isChanged: pretty(draft.document) !== pretty(inForce),
       outcome: result,
       expected: result?.kind === "stale" ? result.inForce.version : expected,
       notify,
@@ -60,7 +62,7 @@ export function draftPages(app: Hono, api: Api): void {
 /** Leads offered for a test. */
 const HOTTEST = 8;
 
-type Shown = Pick<EditorProps, "draft" | "expected" | "notify"> & Partial<EditorProps>;
+type Shown = Pick<EditorProps, "draft" | "expected" | "notify" | "isChanged"> & Partial<EditorProps>;
 
 async function editor(c: Context, { frame, site, deps }: Visit, shown: Shown) {
   const [{ events }, hottest] = await Promise.all([

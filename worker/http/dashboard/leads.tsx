@@ -1,6 +1,7 @@
 /** Pages about leads: the list, and one. */
 import type { Context, Hono } from "hono";
 import * as z from "zod";
+import { OUTCOMES } from "../../core/outcome";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
 import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";
@@ -10,7 +11,17 @@ import type { Deps } from "../../deps";
 import { eraseLead } from "../../erase";
 import { Failure } from "../../failure";
 import type { Current } from "../../lead";
-import { leadEvents, leadHistory, openLead, pageOfLeads, type ShownLead, showExplanation, showLead } from "../../leads";
+import {
+  leadEvents,
+  leadHistory,
+  openLead,
+  pageOfLeads,
+  type ShownLead,
+  showDisqualified,
+  showExplanation,
+  showLead,
+} from "../../leads";
+import { recordOutcome } from "../../outcomes";
 import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
 import { splitLead } from "../../split";
 import type { Api } from "../context";
@@ -62,6 +73,15 @@ export function leadPages(app: Hono, api: Api): void {
     return back(c, id, "notes");
   });
 
+  app.post("/leads/:id/outcome", async (c) => {
+    const { outcome, value = "" } = await signedForm(api, c, "write");
+    const { site, deps } = await enter(api, c);
+    const ended = checked(outcomeForm, { outcome, ...(value !== "" && { value }) });
+    const found = await openLead(deps, site, idOf(c));
+    await recordOutcome(deps, found, ended);
+    return back(c, found.lead.id, "outcome");
+  });
+
   app.post("/leads/:id/split", async (c) => {
     const { visitor = "" } = await signedForm(api, c, "write");
     const { site, deps } = await enter(api, c);
@@ -86,9 +106,15 @@ const notesForm = z.object({
   requalify: z.string().optional(),
 });
 
+const outcomeForm = z.object({
+  outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`),
+  value: number.pipe(z.number().min(0, "must be at least 0")).optional(),
+});
+
 /** What a page tells of what was done before it. */
 const DONE: Record<string, string> = {
   notes: "Noted; the rules have acted on it",
+  outcome: "Outcome recorded; the rules have acted on it",
   split: "Split off: that browser has a lead of its own again",
   erased: "Erased: nothing of them is kept",
 };
@@ -124,6 +150,8 @@ async function leadPage(c: Context, api: Api) {
       before={before}
       statuses={STATUSES}
       feedbacks={FEEDBACKS}
+      outcomes={OUTCOMES}
+      disqualified={showDisqualified(found.site, found.lead.state, at)}
       done={DONE[c.req.query("done") ?? ""] ?? null}
     />,
   );
