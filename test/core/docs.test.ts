@@ -76,7 +76,9 @@ test("docs/api.md has every route of the API", () => {
 describe("what is to be pasted", () => {
   test("the line of CSS and the inline script are those that the tag's tests use", () => {
     expect(CSS_LINE).not.toBe("");
-    for (const path of ["README.md", "docs/tag.md"]) expect(read(path)).toContain(`<style>${CSS_LINE}</style>`);
+    for (const path of ["README.md", "docs/tag.md", "worker/dashboard/layout.tsx"]) {
+      expect(read(path)).toContain(`<style>${CSS_LINE}</style>`);
+    }
     expect(INLINE_SCRIPT).not.toBe("");
     expect(read("docs/tag.md")).toContain(INLINE_SCRIPT);
   });

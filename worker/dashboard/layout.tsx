@@ -182,3 +182,7 @@ export const Copy: FC<{ id: string; text: string; label: string }> = ({ id, text
 export function tag(origin: string, writeKey: string): string {
   return `<script async src="${origin}/k.js" data-site="${writeKey}"></script>`;
 }
+
+/** The line of CSS that pages carry which are personalised; snippet/personalise.ts says what it does. */
+export const PAGE_STYLE =
+  "<style>html:is(:not([data-kelvin]),[data-kelvin=cold]) [data-kelvin-show]:not([data-kelvin-show~=cold]),html[data-kelvin=warm] [data-kelvin-show]:not([data-kelvin-show~=warm]),html[data-kelvin=hot] [data-kelvin-show]:not([data-kelvin-show~=hot]){display:none!important}</style>";

@@ -48,7 +48,8 @@ export const UpliftReport: FC<UpliftProps> = ({ ladders, report }) => {
 
 const HoldOut: FC = () => (
   <div class="next">
-    <Copy id="holdout" text={'<script async src="…/k.js" data-site="…" data-holdout="10"></script>'} label="the tag" />
+    <p>Put this into the tag on your pages; one visitor in ten then sees them as they are for everybody.</p>
+    <Copy id="holdout" text={'data-holdout="10"'} label="the attribute" />
   </div>
 );
 
