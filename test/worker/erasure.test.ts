@@ -177,7 +177,7 @@ describe("whoever writes at the same time", () => {
       expect(await everything()).toEqual(before);
     }
     vi.restoreAllMocks();
-    expect(failed).toBe(10);
+    expect(failed).toBe(11);
     expect(await placesOf(mark)).toEqual([]);
   });
 });
