@@ -4,6 +4,7 @@ import { statedKeys } from "./core/identity";
 import { type DeadLetter, deleteDead, insertDead, listDead, readDead } from "./db/dead";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
+import { withoutErased } from "./erase";
 import { Failure } from "./failure";
 import { ingest } from "./ingest";
 
@@ -14,15 +15,17 @@ const REASON_MAX_CHARS = 500;
 /** Digits of the time that ids begin with. */
 const TIME_DIGITS = 15;
 
-/** Keeps letters and takes them from the queue. */
+/** Keeps letters, but for what is of somebody erased since, and takes them from the queue. */
 export async function bury(deps: Deps, mails: readonly Mail[], reason: string): Promise<void> {
   for (const [siteId, mine] of Map.groupBy(mails, ({ body }) => body.siteId)) {
     const site = await deps.sites.find(siteId);
     if (!site) throw new Error("a letter to a site that is not there");
-    const dead = mine.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
-    await insertDead(deps.in(site).db, siteId, dead);
-    for (const { body } of mine) deps.tallies.add(siteId, "buried", body.events.length);
-    for (const mail of mine) mail.ack();
+    const there = deps.in(site);
+    const kept = await withoutErased(there, site, mine);
+    const dead = kept.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
+    await insertDead(there.db, siteId, dead);
+    for (const { body } of kept) deps.tallies.add(siteId, "buried", body.events.length);
+    for (const mail of kept) mail.ack();
   }
 }
 

@@ -2,14 +2,11 @@
  * Folds what waited in the queue (see backlog.ts): exactly once, for the ids of messages say what counted already, and
  * in the order of acceptance for each visitor. A letter whose events cannot be folded holds up nobody else's.
  */
-
-import { type Letter, type Mail, willPass } from "./backlog";
-import { statedKeys } from "./core/identity";
-import { erasedAt } from "./db/dead";
+import { type Mail, willPass } from "./backlog";
 import type { SiteRules } from "./db/sites";
-import { addressHashes } from "./db/suppressions";
 import { bury } from "./dead";
 import type { Deps } from "./deps";
+import { withoutErased } from "./erase";
 import { ingest } from "./ingest";
 
 /** Attempts after which a letter is put away that fails for no reason that passes. */
@@ -78,27 +75,4 @@ function putBack(mails: readonly Mail[]): void {
   for (const mail of mails) {
     mail.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_S * 2 ** Math.max(0, mail.attempts - 1)) });
   }
-}
-
-/** Takes out events of who was erased after they were accepted: they must not come back. */
-async function withoutErased(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<Mail[]> {
-  const keysOf = ({ key, events }: Letter) => [key, ...events.flatMap(({ event }) => statedKeys(event))];
-  const hashes = await addressHashes(site.secret, [...new Set(mails.flatMap(({ body }) => keysOf(body)))]);
-  const erased = await erasedAt(deps.db, site.id, [...hashes.values()]);
-  if (erased.size === 0) return [...mails];
-  const isErased = (key: string, at: number) => (erased.get(hashes.get(key) ?? "") ?? 0) >= at;
-  return mails.flatMap((mail): Mail[] => {
-    const { key, events, acceptedAt } = mail.body;
-    const left = isErased(key, acceptedAt)
-      ? []
-      : events.filter(({ event }) => !statedKeys(event).some((stated) => isErased(stated, acceptedAt)));
-    if (left.length === 0) mail.ack();
-    return left.length === 0 ? [] : [withBody(mail, { ...mail.body, events: left })];
-  });
-}
-
-/** The same mail with another letter in it; its methods are the queue's. */
-function withBody(mail: Mail, body: Letter): Mail {
-  const { id, attempts } = mail;
-  return { id, attempts, body, ack: () => mail.ack(), retry: (options) => mail.retry(options) };
 }

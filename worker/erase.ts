@@ -2,11 +2,12 @@
  * Erasure: everything that is a person's goes, and whoever returns is a stranger. Beacons in flight are refused by the
  * lead's version, as by any other write, and find nobody when they read again.
  */
+import type { Letter, Mail } from "./backlog";
 import { plainAddress } from "./core/addresses";
 import { DAY_MS } from "./core/duration";
-import { isEmail, LEAD_KEY } from "./core/identity";
+import { isEmail, LEAD_KEY, statedKeys } from "./core/identity";
 import { dig } from "./core/read";
-import { forgetErased } from "./db/dead";
+import { erasedAt, forgetErased } from "./db/dead";
 import { deleteLead } from "./db/erase";
 import { type Lead, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
@@ -66,4 +67,27 @@ function addressesOf({ state, keys }: Lead): string[] {
   const email = dig(state.traits, "email");
   const addresses = [...named, ...(typeof email === "string" ? [email] : [])].map(plainAddress).filter(isEmail);
   return [...new Set(addresses)];
+}
+
+/** Takes out of letters the events of who was erased after they were accepted, and from the queue what is left empty. */
+export async function withoutErased(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<Mail[]> {
+  const keysOf = ({ key, events }: Letter) => [key, ...events.flatMap(({ event }) => statedKeys(event))];
+  const hashes = await addressHashes(site.secret, [...new Set(mails.flatMap(({ body }) => keysOf(body)))]);
+  const erased = await erasedAt(deps.db, site.id, [...hashes.values()]);
+  if (erased.size === 0) return [...mails];
+  const isErased = (key: string, at: number) => (erased.get(hashes.get(key) ?? "") ?? 0) >= at;
+  return mails.flatMap((mail): Mail[] => {
+    const { key, events, acceptedAt } = mail.body;
+    const left = isErased(key, acceptedAt)
+      ? []
+      : events.filter(({ event }) => !statedKeys(event).some((stated) => isErased(stated, acceptedAt)));
+    if (left.length === 0) mail.ack();
+    return left.length === 0 ? [] : [withBody(mail, { ...mail.body, events: left })];
+  });
+}
+
+/** The same mail with another letter in it; its methods are the queue's. */
+function withBody(mail: Mail, body: Letter): Mail {
+  const { id, attempts } = mail;
+  return { id, attempts, body, ack: () => mail.ack(), retry: (options) => mail.retry(options) };
 }

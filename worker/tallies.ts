@@ -49,13 +49,8 @@ export class Tallies {
     const counted = this.counts;
     this.counts = new Map();
     this.addedAt = now;
-    try {
-      await addTallies(deps.db, [...counted.values()]);
-    } catch (error) {
-      // Whether they were added nobody knows: better a little low than twice.
-      if (this.counts.size > COUNTS_MAX) this.counts.clear();
-      throw error;
-    }
+    // Where that fails nobody knows whether they were added: better a little low than twice.
+    await addTallies(deps.db, [...counted.values()]);
   }
 }
 
