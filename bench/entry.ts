@@ -3,7 +3,7 @@
  * they are told to. `GET /bench/counts` tells what was counted, `PUT /bench/mishaps` sets how much goes wrong.
  */
 import local from "../demo/entry";
-import { FaultyDatabase, type Mishap } from "../test/support/faults";
+import { D1_ERRORS, FaultyDatabase, type Mishap } from "../test/support/faults";
 import type { Letter } from "../worker/backlog";
 import type { Env } from "../worker/env";
 import worker from "../worker/index";
@@ -11,21 +11,7 @@ import { Random } from "./random";
 import type { Counts, Mishaps } from "./wrapped";
 
 /** The texts that D1 documents ("Debug D1"), and two that say nothing to a program. */
-const TEXTS: [string, ...string[]] = [
-  "Network connection lost.",
-  "D1 DB reset because its code was updated.",
-  "Internal error while starting up D1 DB storage caused object to be reset.",
-  "Internal error in D1 DB storage caused object to be reset.",
-  "Cannot resolve D1 DB due to transient issue on remote node.",
-  "Can't read from request stream because client disconnected.",
-  "D1 DB is overloaded. Requests queued for too long.",
-  "D1 DB is overloaded. Too many requests queued.",
-  "D1 DB storage operation exceeded timeout which caused object to be reset.",
-  "D1 DB's isolate exceeded its memory limit and was reset.",
-  "D1 DB exceeded its CPU time limit and was reset.",
-  "internal error",
-  "database disk image is malformed",
-];
+const TEXTS = [...D1_ERRORS, "internal error", "database disk image is malformed"] as const;
 /** How slow a slow round trip is, ms: on either side of the 2 s that a beacon waits. */
 const SLOW_MS: [number, number] = [500, 4_000];
 /** Statements of the longest batch, about. */

@@ -1,5 +1,6 @@
 /** How Kelvin is doing: what was counted of a site in the last day, and what waits. */
 
+import { HOUR_MS } from "./core/duration";
 import { MAIN } from "./db/directory";
 import type { SiteRules } from "./db/sites";
 import { countDead, dueSince, notRefolded, readTallies, type Tally, undelivered, type Waiting } from "./db/tallies";
@@ -10,7 +11,6 @@ import { hourOf, NOBODY } from "./tallies";
 const HOURS = 24;
 /** Most of what waits that is counted. */
 const COUNTED_MAX = 1_000;
-const HOUR_MS = 3_600_000;
 
 /** Counts by name: events, but for `conflicts` and `retries` (writes) and what is under `refused` (requests). */
 export interface Counts {

@@ -2,10 +2,10 @@
  * What happens, counted in the isolate and added up in the database every few minutes: a beacon pays nothing for it. An
  * isolate that is put away in between takes its last counts along, so they are a little low; events are never lost by it.
  */
+import { HOUR_MS } from "./core/duration";
 import { addTallies, forgetTallies, type Tally } from "./db/tallies";
 import type { Deps } from "./deps";
 
-const HOUR_MS = 3_600_000;
 /** Time between two additions, ms: a row each for every site and name. */
 const ADDED_EVERY_MS = 300_000;
 /** Most counts held; past it they are added up at once. */

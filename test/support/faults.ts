@@ -3,6 +3,21 @@
  * after (done, but the answer is lost), or the n-th statement of the next write. Everything else is the real database.
  */
 
+/** D1's own texts of errors (its documentation, "Debug D1"), but for `D1_ERROR: ` before them. */
+export const D1_ERRORS = [
+  "Network connection lost.",
+  "D1 DB reset because its code was updated.",
+  "Internal error while starting up D1 DB storage caused object to be reset.",
+  "Internal error in D1 DB storage caused object to be reset.",
+  "Cannot resolve D1 DB due to transient issue on remote node.",
+  "Can't read from request stream because client disconnected.",
+  "D1 DB is overloaded. Requests queued for too long.",
+  "D1 DB is overloaded. Too many requests queued.",
+  "D1 DB storage operation exceeded timeout which caused object to be reset.",
+  "D1 DB's isolate exceeded its memory limit and was reset.",
+  "D1 DB exceeded its CPU time limit and was reset.",
+] as const;
+
 export interface Meter {
   trips: number;
   statements: number;

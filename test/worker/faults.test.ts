@@ -5,24 +5,10 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { WireReply } from "../../snippet/wire";
 import { type Answer, type Api, type Message, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
-import { FaultyDatabase } from "../support/faults";
+import { D1_ERRORS, FaultyDatabase } from "../support/faults";
 import { DB, expectTheLaw, loggedIds, startApi } from "./app";
 
-/** D1's own texts (its documentation, "Debug D1"). */
-const LOST = "Network connection lost.";
-const ERRORS = [
-  LOST,
-  "D1 DB reset because its code was updated.",
-  "Internal error while starting up D1 DB storage caused object to be reset.",
-  "Internal error in D1 DB storage caused object to be reset.",
-  "Cannot resolve D1 DB due to transient issue on remote node.",
-  "Can't read from request stream because client disconnected.",
-  "D1 DB is overloaded. Requests queued for too long.",
-  "D1 DB is overloaded. Too many requests queued.",
-  "D1 DB storage operation exceeded timeout which caused object to be reset.",
-  "D1 DB's isolate exceeded its memory limit and was reset.",
-  "D1 DB exceeded its CPU time limit and was reset.",
-];
+const [LOST] = D1_ERRORS;
 
 /** What fails on purpose need not be read in the test's output. */
 beforeAll(() => void vi.spyOn(console, "error").mockImplementation(() => {}));
@@ -195,7 +181,7 @@ test("every statement of a beacon's write failing: nothing of it is kept, and it
 });
 
 describe("each text of an error that D1 may answer", () => {
-  test.each(ERRORS.flatMap((message) => (["before", "after"] as const).map((when) => [when, message] as const)))(
+  test.each(D1_ERRORS.flatMap((message) => (["before", "after"] as const).map((when) => [when, message] as const)))(
     "%s: %s",
     async (when, message) => {
       const { faulty, site } = await rig();

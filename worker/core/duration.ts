@@ -3,6 +3,7 @@
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 export const DAY_MS = 86_400_000;
+export const HOUR_MS = 3_600_000;
 
 /** Longest duration accepted, 100 years: past it dates no longer print and nobody means it. */
 export const DURATION_MAX_MS = 36_525 * DAY_MS;
