@@ -6,12 +6,12 @@ import type { Received } from "./core/message";
 import type { LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { knownMessages, type LeadWrite } from "./db/write";
+import { knownMessages } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
-import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
+import { type Answer, answer, leadWrite, shownAnswer } from "./lead";
 import { writeAndTell } from "./outbox";
-import { type Draft, type Placed, type Resolved, resolve, type Why } from "./resolve";
+import { type Draft, isChanged, type Placed, type Resolved, resolve, type Why } from "./resolve";
 import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
@@ -146,7 +146,7 @@ async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Receive
   const owner = asked && plan.owners.get(asked.key);
   // A machine is answered like a visitor of whom nothing is known, and not told that it was found out.
   if (!owner || asked.event.machine) return answer(site, null, deps.clock());
-  return answer(owner.site, await shownState(deps, owner, { visitor: asked.visitor }, owner.log), deps.clock());
+  return await shownAnswer(deps, owner, { visitor: asked.visitor }, owner.log);
 }
 
 /** Writes drafts, and with them how many events the site has had, where that is counted and due. */
@@ -164,7 +164,7 @@ async function write(
       deps,
       site.id,
       ids,
-      drafts.map((draft) => written(draft, deps.clock())),
+      drafts.map((draft) => ({ ...leadWrite(draft, draft.before, draft.absorbed), keys: draft.keys, log: draft.log })),
       door.asked,
       note,
     );
@@ -174,14 +174,4 @@ async function write(
     if (isBudgeted) deps.budget.takeBack(site, ids.length, note);
     throw error;
   }
-}
-
-function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
-  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
-}
-
-function written(draft: Draft, now: number): LeadWrite {
-  const { site, before, lead, keys, absorbed, log } = draft;
-  settle(site, lead, now);
-  return { ...leadWrite(draft, before, absorbed), keys, log };
 }

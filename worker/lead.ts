@@ -3,7 +3,7 @@
 import { announcementsOf } from "./core/announce";
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
-import { levelNames, levelsNow, nextChange } from "./core/levels";
+import { levelNames, levelsNow, nextChange, nextChangeOf } from "./core/levels";
 import { outcomeWith } from "./core/outcome";
 import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
@@ -220,14 +220,25 @@ export interface Answer {
   validUntil: string | null;
 }
 
-/** The answer for a lead; `null`: for a visitor never seen. */
-export function answer(site: SiteRules, state: State | null, now: number): Answer {
+/** The answer for a lead whose columns are settled, as somebody is to see it. `log`: where the caller has it. */
+export async function shownAnswer(
+  deps: Deps,
+  { site, lead }: Pick<Current, "site" | "lead">,
+  asker: Asker,
+  log: Entry[] | null = null,
+): Promise<Answer> {
+  const state = await shownState(deps, { site, lead }, asker, log);
+  return answer(site, state, deps.clock(), state === lead.state ? lead.dueAt : undefined);
+}
+
+/** The answer for a state; `null`: for a visitor never seen. `dueAt`: when its levels next change, where that is known. */
+export function answer(site: SiteRules, state: State | null, now: number, dueAt?: number | null): Answer {
   const { rules } = site;
   const known = state ?? emptyState(rules);
   // Clocks of two isolates may differ: nobody is shown a time before the lead's own.
   const at = Math.max(now, known.clock ?? now);
   const levels = levelsNow(rules, known, at);
-  const change = state ? nextChange(rules, known, levels, at, undefined, rules.temperature) : null;
+  const change = state ? nextChangeOf(rules.temperature, rules, known, levels, at, dueAt) : null;
   return {
     temperature: levelNames(rules, levels).temperature ?? "",
     score: rounded(sum(new View(rules, known, at).scores().low)),

@@ -3,7 +3,7 @@ import { judge } from "./core/condition";
 import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
-import { levelNames, levelsNow, nextChange } from "./core/levels";
+import { levelNames, levelsNow, nextChangeOf } from "./core/levels";
 import { isFreeMail } from "./core/mail";
 import { lastSeenOf } from "./core/person";
 import { play } from "./core/play";
@@ -53,7 +53,7 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
   const names = levelNames(rules, levels);
   const scores = byDimension(site, view.scores().low);
   const score = sum(view.scores().low);
-  const change = nextChange(rules, state, levels, at, undefined, rules.temperature);
+  const change = nextChangeOf(rules.temperature, rules, state, levels, at);
   const email = emailOf(state) ?? null;
   const domain = email?.split("@")[1]?.toLowerCase();
   return {

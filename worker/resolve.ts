@@ -28,7 +28,7 @@ import type { SiteRules } from "./db/sites";
 import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current, emptyCurrent, retell } from "./lead";
+import { type Current, current, emptyCurrent, retell, settle } from "./lead";
 import type { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
@@ -97,7 +97,13 @@ export async function resolve(
     events.flatMap(({ event }) => keysToLookUp(event)),
   );
   for (const placed of await resolution.letIn(events)) await resolution.place(placed);
+  resolution.settle();
   return resolution;
+}
+
+/** Whether there is something of it to write. */
+export function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
+  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
 }
 
 class Resolution implements Resolved {
@@ -142,6 +148,11 @@ class Resolution implements Resolved {
     const turned = events.filter(({ key, event }) => this.door.isTurnedAway(event, keysOf(key)));
     for (const { event } of turned) this.turnedAway.set(event.messageId, SUPPRESSED);
     return events.filter(({ event }) => !this.turnedAway.has(event.messageId));
+  }
+
+  /** Brings the columns of what has changed in line with its state. */
+  settle(): void {
+    for (const draft of this.drafts) if (isChanged(draft)) settle(draft.site, draft.lead, this.now);
   }
 
   private notLooked(keys: readonly string[]): string[] {

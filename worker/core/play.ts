@@ -10,7 +10,7 @@ import { type Award, foldEvent } from "./fold";
 import { type CrossingCause, type Levels, levelsAt, levelsNow, passTime } from "./levels";
 import type { RuleSet } from "./rules";
 import { emptyState, type State } from "./state";
-import { StillLife, sum, View } from "./view";
+import { sum, View } from "./view";
 
 /** One level left for another. Names, and the unrounded score at the instant. */
 export interface Crossing {
@@ -51,13 +51,11 @@ export interface Played {
 export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[], told?: Told, version = 0): Played {
   const teller = told ? new Teller(rules, state, told, version) : null;
   const stepwise = teller !== null || rules.remembers;
-  let still: StillLife | undefined;
   const awards = events.map((event) => {
-    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller, still);
+    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller);
     const earned = foldEvent(rules, state, event);
     if (stepwise && state.clock !== null) {
-      still = new StillLife(rules, state);
-      state.levels = [...levelsAt(rules, state, state.clock, state.levels, still)];
+      state.levels = [...levelsAt(rules, state, state.clock, state.levels)];
       teller?.tellEvent(event);
     }
     return earned;
@@ -66,9 +64,9 @@ export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[
   return { awards, crossings: teller?.crossings ?? [], told: teller?.told ?? NOTHING_TOLD };
 }
 
-function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null, still?: StillLife): void {
+function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null): void {
   if (state.clock === null || until <= state.clock) return;
-  for (const step of passTime(rules, state, state.levels, state.clock, until, still)) {
+  for (const step of passTime(rules, state, state.levels, state.clock, until)) {
     state.levels = [...step.levels];
     teller?.tell(step.levels, step.at, "time");
   }
