@@ -47,7 +47,8 @@ export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof TooSlow) return "transient";
   // Of drizzle's errors only the cause is looked at: the message of a query holds its parameters.
   const text = String(error instanceof Error ? (error.cause ?? error) : error);
-  if (text.includes("site_fenced")) return "fenced";
+  if (["site_fenced", "NOT NULL constraint failed: messages.site_id"].some((name) => text.includes(name)))
+    return "fenced";
   if (text.includes("messages.id")) return "duplicate";
   if (text.includes("usage.events")) return "over_budget";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";

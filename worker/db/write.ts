@@ -79,14 +79,7 @@ export async function writeLeads(
   const outbox = outboxStatement(db, siteId, writes.flatMap(numberedAnnouncements), now);
   const statements = [
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
-    unlessFenced(db, siteId),
-    ...(messageIds.length > 0
-      ? [
-          db
-            .prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
-            .bind(siteId, JSON.stringify(await messageDigests(messageIds))),
-        ]
-      : []),
+    messageIds.length > 0 ? messageStatement(db, siteId, await messageDigests(messageIds)) : unlessFenced(db, siteId),
     ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
     ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
     ...(outbox ? [outbox] : []),
@@ -97,6 +90,15 @@ export async function writeLeads(
     noted: usage ? (results[0]?.results[0]?.events ?? null) : null,
     waiting: outbox ? (results.at(-1)?.meta.changes ?? 0) : 0,
   };
+}
+
+/** Refuses the batch where one of the messages counted already, or where the site is fenced (NULL in site_id). */
+function messageStatement(db: D1Database, siteId: string, digests: readonly string[]): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO messages (site_id, id) SELECT CASE WHEN ${notFenced("?1")} THEN ?1 END, value FROM json_each(?2)`,
+    )
+    .bind(siteId, JSON.stringify(digests));
 }
 
 /** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */
@@ -123,7 +125,8 @@ export interface Refreshed {
 export async function writeScores(db: D1Database, refreshed: readonly Refreshed[]): Promise<void> {
   await db
     .prepare(
-      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt'
+      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt',
+         look_at = min(ifnull(due_at, s.value ->> 'refreshAt'), ifnull(s.value ->> 'refreshAt', due_at))
        FROM json_each(?1) s WHERE leads.site_id = s.value ->> 'siteId' AND leads.id = s.value ->> 'id'
        AND leads.version = s.value ->> 'version' AND ${notFenced("leads.site_id")}`,
     )
@@ -314,23 +317,26 @@ function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row
  * that is gone meets it in the insert. Indexed columns are named only where they change, for naming one costs a row.
  */
 function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
+  // Of a tail that only grew, what is new: all of it would be most of what is sent.
+  const kept = before?.tail.slice(0, -1);
+  const grew = kept !== undefined && row.tail.startsWith(kept);
   const changed = [
-    ...(before?.due_at === row.due_at ? [] : [", due_at = excluded.due_at"]),
-    ...(before?.refresh_at === row.refresh_at ? [] : [", refresh_at = excluded.refresh_at"]),
-    ...(before?.score === row.score ? [] : [", score = excluded.score"]),
-    ...(before?.outcome_at === row.outcome_at ? [] : [", outcome_at = excluded.outcome_at"]),
+    grew ? "tail = substr(leads.tail, 1, length(leads.tail) - 1) || excluded.tail" : "tail = excluded.tail",
+    ...(before && lookAt(before) === lookAt(row) ? [] : ["look_at = excluded.look_at"]),
+    ...(before?.score === row.score ? [] : ["score = excluded.score"]),
+    ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
   ];
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, look_at)
        VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
-         rules_version = excluded.rules_version, state = excluded.state, told = excluded.told, tail = excluded.tail,
-         logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
-         last_seen = excluded.last_seen, oldest_at = excluded.oldest_at${changed.join("")}`,
+         rules_version = excluded.rules_version, state = excluded.state, told = excluded.told,
+         due_at = excluded.due_at, refresh_at = excluded.refresh_at, logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
+         last_seen = excluded.last_seen, oldest_at = excluded.oldest_at, ${changed.join(", ")}`,
     )
     .bind(
       row.id,
@@ -339,7 +345,7 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
       row.rules_version,
       row.state,
       row.told,
-      row.tail,
+      grew ? row.tail.slice(kept.length) : row.tail,
       row.logged,
       row.due_at,
       row.score,
@@ -351,5 +357,11 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
       row.refresh_at,
       row.oldest_at,
       row.outcome_at,
+      lookAt(row),
     );
+}
+
+/** When the run of every minute is to look at a lead: a level changes, or its score is old. */
+function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
+  return dueAt === null || refreshAt === null ? (dueAt ?? refreshAt) : Math.min(dueAt, refreshAt);
 }
