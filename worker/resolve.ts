@@ -17,12 +17,14 @@ import {
   leavesBefore,
   statedKeys,
   userKey,
+  VISITOR_KEY,
   visitorKey,
 } from "./core/identity";
 import type { Received } from "./core/message";
 import { outcomeWith } from "./core/outcome";
 import { play } from "./core/play";
 import { oldestWith } from "./core/prune";
+import { impliedId } from "./db/implied";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { KeyChanges } from "./db/write";
@@ -178,7 +180,7 @@ class Resolution implements Resolved {
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
-    let mine = this.owners.get(key) ?? this.newLead(key);
+    let mine = this.owners.get(key) ?? (await this.newcomer(key));
     if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {
       this.refused.set(event.messageId, TOO_MANY);
@@ -266,7 +268,7 @@ class Resolution implements Resolved {
     retell(theirs, theirs.log, this.now, "merge");
     theirs.fresh.push(...mine.fresh);
     theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
-    theirs.keys.free.push(...mine.keys.free);
+    theirs.keys.free.push(...mine.keys.free, ...(mine.keys.implied === null ? [] : [mine.keys.implied]));
     theirs.keys.moved.push(...mine.keys.moved);
     lead.keys = [...lead.keys, ...mine.lead.keys];
     if (mine.before) this.give(theirs, `${LEAD_KEY}${mine.lead.id}`);
@@ -280,7 +282,10 @@ class Resolution implements Resolved {
     mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
     mine.poorer = mine.before !== null;
     theirs.lead.keys = [...theirs.lead.keys, key];
-    if (mine.keys.free.includes(key)) {
+    if (mine.keys.implied === key) {
+      mine.keys.implied = null;
+      theirs.keys.free.push(key);
+    } else if (mine.keys.free.includes(key)) {
       mine.keys.free = mine.keys.free.filter((one) => one !== key);
       theirs.keys.free.push(key);
     } else theirs.keys.moved.push(key);
@@ -314,6 +319,17 @@ class Resolution implements Resolved {
     fresh.push(event.messageId);
   }
 
+  /** The lead that a key nobody has begins; of a visitor's its id follows. */
+  private async newcomer(key: string): Promise<Draft> {
+    if (!key.startsWith(VISITOR_KEY)) return this.newLead(key);
+    const id = await impliedId(this.site.id, key, this.deps.newId());
+    const made = this.add(draft(emptyCurrent(this.deps, this.site, id), null));
+    made.keys.implied = key;
+    made.lead.keys = [key];
+    this.owners.set(key, made);
+    return made;
+  }
+
   private newLead(key: string | null): Draft {
     if (key?.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
     const made = this.add(draft(emptyCurrent(this.deps, this.site), null));
@@ -334,7 +350,7 @@ function draft(found: Current, before: LeadRow | null): Draft {
     ...found,
     before,
     fresh: [],
-    keys: { free: [], moved: [], dropped: [] },
+    keys: { free: [], moved: [], dropped: [], implied: null },
     absorbed: [],
     log: null,
     poorer: false,

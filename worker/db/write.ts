@@ -9,6 +9,7 @@ import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
 import { notFenced, unlessFenced } from "./fences";
+import { hasKey, impliedStarts, startOf, startsWith } from "./implied";
 import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
 import { outboxStatement } from "./outbox";
 import { unlessSuppressed } from "./suppressions";
@@ -25,9 +26,11 @@ export interface KeyChanges {
   moved: string[];
   /** Ones that are no name of anybody any more. */
   dropped: string[];
+  /** The one that a new lead's id follows from, and which needs no row for that. */
+  implied: string | null;
 }
 
-export const NO_KEYS: KeyChanges = { free: [], moved: [], dropped: [] };
+export const NO_KEYS: KeyChanges = { free: [], moved: [], dropped: [], implied: null };
 
 /** What is to become of one lead. */
 export interface LeadWrite {
@@ -81,7 +84,7 @@ export async function writeLeads(
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
     messageIds.length > 0 ? messageStatement(db, siteId, await messageDigests(messageIds)) : unlessFenced(db, siteId),
     ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
-    ...writes.flatMap((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))),
+    ...(await Promise.all(writes.map((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))))).flat(),
     ...(outbox ? [outbox] : []),
   ];
   const results = await db.batch<{ events?: number }>(statements);
@@ -171,12 +174,12 @@ function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRow {
   };
 }
 
-function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+async function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): Promise<D1PreparedStatement[]> {
   const { after, absorbed, log } = write;
   return [
-    ...absorbed.flatMap((lead) => absorbStatements(db, lead, row)),
+    ...absorbed.flatMap((lead) => absorbStatements(db, lead, write, row)),
     upsert(db, write, row),
-    ...keyStatements(db, write, row),
+    ...(await keyStatements(db, write, row)),
     ...(log ? rewriteStatements(db, log, row) : logStatement(db, after.tail, after.logged, row)),
     ...crossingStatement(db, write, row),
   ];
@@ -186,7 +189,8 @@ function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): D1Prepa
  * Removes a lead that goes up in another, and leaves its id as a key of the other. The first statement refuses the
  * batch (NULL in lead_id) if the lead is no longer as it was read.
  */
-function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedStatement[] {
+function absorbStatements(db: D1Database, lost: Lead, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+  const stored = lost.keys.filter((key) => !keys.free.includes(key));
   return [
     db
       .prepare(
@@ -194,16 +198,14 @@ function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedS
          (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?2 AND version = ?3) THEN ?4 END`,
       )
       .bind(row.site_id, lost.id, lost.version, row.id),
-    db
-      .prepare("UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))")
-      .bind(row.site_id, JSON.stringify(lost.keys), row.id),
+    moveStatement(db, row, stored),
     db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(lost.id),
     db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(lost.id),
     db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(row.site_id, lost.id),
   ];
 }
 
-function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
+async function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): Promise<D1PreparedStatement[]> {
   const free = keys.free.filter((key) => !key.startsWith(LEAD_KEY));
   return [
     ...(keys.dropped.length > 0
@@ -213,23 +215,31 @@ function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): D1Pre
             .bind(row.site_id, JSON.stringify(keys.dropped)),
         ]
       : []),
-    ...(free.length > 0
-      ? [
-          db
-            .prepare("INSERT INTO identities (site_id, key, lead_id) SELECT ?1, value, ?3 FROM json_each(?2)")
-            .bind(row.site_id, JSON.stringify(free), row.id),
-        ]
-      : []),
-    ...(keys.moved.length > 0
-      ? [
-          db
-            .prepare(
-              "UPDATE identities SET lead_id = ?3 WHERE site_id = ?1 AND key IN (SELECT value FROM json_each(?2))",
-            )
-            .bind(row.site_id, JSON.stringify(keys.moved), row.id),
-        ]
-      : []),
+    ...(free.length > 0 ? [await freeStatement(db, row, free)] : []),
+    ...(keys.moved.length > 0 ? [moveStatement(db, row, keys.moved)] : []),
   ];
+}
+
+/** Gives a lead keys that nobody has. Refuses the batch where somebody has one by now: by a row, or implied (NULL in lead_id). */
+async function freeStatement(db: D1Database, row: LeadRow, keys: readonly string[]): Promise<D1PreparedStatement> {
+  const starts = new Map(await impliedStarts(row.site_id, keys));
+  return db
+    .prepare(
+      `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, k.value ->> 0, CASE WHEN k.value ->> 1 IS NULL OR NOT EXISTS
+       (SELECT 1 FROM leads l WHERE l.site_id = ?1 AND ${startsWith("k.value ->> 1")} AND ${hasKey("k.value ->> 0")} AND l.id <> ?3)
+       THEN ?3 END FROM json_each(?2) k`,
+    )
+    .bind(row.site_id, JSON.stringify(keys.map((key) => [key, starts.get(key)])), row.id);
+}
+
+/** Gives a lead keys of another, which had a row or came of the other's id. */
+function moveStatement(db: D1Database, row: LeadRow, keys: readonly string[]): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, value, ?3 FROM json_each(?2) WHERE true
+       ON CONFLICT (site_id, key) DO UPDATE SET lead_id = excluded.lead_id`,
+    )
+    .bind(row.site_id, JSON.stringify(keys), row.id);
 }
 
 function insertLog(db: D1Database, leadId: string, first: number, events: readonly Entry[]): D1PreparedStatement {
@@ -314,9 +324,9 @@ function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row
 
 /**
  * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
- * that is gone meets it in the insert. Indexed columns are named only where they change, for naming one costs a row.
+ * that is gone meets it in the insert, and so does a new one whose key is somebody's by now. Indexed columns are named only where they change, for naming one costs a row.
  */
-function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1PreparedStatement {
+function upsert(db: D1Database, { before, after, keys }: LeadWrite, row: LeadRow): D1PreparedStatement {
   // Of a tail that only grew, what is new: all of it would be most of what is sent.
   const kept = before?.tail.slice(0, -1);
   const grew = kept !== undefined && row.tail.startsWith(kept);
@@ -330,7 +340,7 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
                           disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, look_at)
-       VALUES (?1, ?2, CASE WHEN ?3 = 1 OR EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1) THEN ?3 ELSE 0 END,
+       VALUES (?1, ?2, CASE WHEN ${before ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)" : UNCLAIMED} THEN ?3 ELSE 0 END,
                ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
@@ -358,8 +368,13 @@ function upsert(db: D1Database, { before, after }: LeadWrite, row: LeadRow): D1P
       row.oldest_at,
       row.outcome_at,
       lookAt(row),
+      ...(before ? [] : [keys.implied, startOf(row.id)]),
     );
 }
+
+/** Whether the key that a new lead's id follows from is nobody's. */
+const UNCLAIMED = `(?20 IS NULL OR NOT EXISTS (SELECT 1 FROM identities WHERE site_id = ?2 AND key = ?20
+  UNION ALL SELECT 1 FROM leads l WHERE l.site_id = ?2 AND ${startsWith("?21")} AND ${hasKey("?20")}))`;
 
 /** When the run of every minute is to look at a lead: a level changes, or its score is old. */
 function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
