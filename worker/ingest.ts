@@ -2,16 +2,17 @@
  * Ingest: received events into the leads they belong to. Ids, leads, levels crossed and new keys go into one D1 batch,
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
+import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
 import type { LeadRow } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { knownMessages } from "./db/write";
+import { knownMessages, type LeadWrite, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
 import { type Answer, answer, leadWrite, shownAnswer } from "./lead";
 import { writeAndTell } from "./outbox";
-import { type Draft, isChanged, type Placed, type Resolved, resolve, type Why } from "./resolve";
+import { type Draft, isChanged, type Placed, type Resolved, resolve, resolveAsNew, type Why } from "./resolve";
 import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
@@ -87,6 +88,8 @@ async function tryToWrite(
     const read = new Set<string>();
     try {
       const door = await Doorkeeper.of(site, events);
+      const early = tries === 0 && door.hasNothingToAsk && (await tryAsNew(deps, site, keys, events, terms));
+      if (early) return early;
       const plan = await resolve(deps, site, keys, events, read, door);
       if (!plan.held || [...plan.drafts].some(isChanged)) {
         const asked = received.at(-1);
@@ -117,6 +120,38 @@ async function tryToWrite(
     }
   }
   throw new Failure("busy", "The database is busy. Send the same messages again: each counts once.");
+}
+
+/**
+ * Counts events of a visitor that the isolate does not know, in one trip, if it is new. `null`: it is not, and its lead is
+ * held now; or it has to be looked up, because more is to be done than to begin a lead.
+ */
+async function tryAsNew(
+  deps: Deps,
+  site: SiteRules,
+  keys: readonly string[],
+  events: readonly Placed[],
+  { isBudgeted }: Terms,
+): Promise<Ingested | null> {
+  const [key = ""] = keys;
+  const isPlain = keys.length === 1 && key.startsWith(VISITOR_KEY) && events.length > 0;
+  if (!isPlain || deps.leads.get(site.id, key) || events.some(({ event }) => keysToLookUp(event).length > 0))
+    return null;
+  const plan = await resolveAsNew(deps, site, key, events);
+  const mine = plan.owners.get(key);
+  if (!mine) return null;
+  const note = isBudgeted ? deps.budget.count(site, mine.fresh.length) : null;
+  const takeBack = () => isBudgeted && deps.budget.takeBack(site, mine.fresh.length, note);
+  try {
+    const written = note ? null : await writeNewcomer(deps.db, site.id, mine.fresh, writeOf(mine));
+    if (written) deps.leads.set(key, written.row);
+    if (written?.isNew) return { answer: await reply(deps, site, plan, events.at(-1)), refused: plan.refused };
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+  takeBack();
+  return null;
 }
 
 function pause(ms: number): Promise<void> {
@@ -160,18 +195,15 @@ async function write(
   const ids = drafts.flatMap(({ fresh }) => fresh);
   const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
   try {
-    const { rows, noted } = await writeAndTell(
-      deps,
-      site.id,
-      ids,
-      drafts.map((draft) => ({ ...leadWrite(draft, draft.before, draft.absorbed), keys: draft.keys, log: draft.log })),
-      door.asked,
-      note,
-    );
+    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(writeOf), door.asked, note);
     deps.budget.heard(site, noted);
     return rows;
   } catch (error) {
     if (isBudgeted) deps.budget.takeBack(site, ids.length, note);
     throw error;
   }
+}
+
+function writeOf(draft: Draft): LeadWrite {
+  return { ...leadWrite(draft, draft.before, draft.absorbed), keys: draft.keys, log: draft.log };
 }

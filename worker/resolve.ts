@@ -31,7 +31,7 @@ import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
 import { type Current, current, emptyCurrent, retell, settle } from "./lead";
-import type { Doorkeeper } from "./suppression";
+import { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -84,6 +84,20 @@ export interface Resolved {
   readonly turnedAway: ReadonlyMap<string, Why>;
 }
 
+/** Resolves and folds events of a visitor as if it were new: nothing is read. */
+export async function resolveAsNew(
+  deps: Deps,
+  site: SiteRules,
+  key: string,
+  events: readonly Placed[],
+): Promise<Resolved> {
+  const resolution = new Resolution(deps, site, new Set(), Doorkeeper.open(site));
+  resolution.takeForNew(key);
+  for (const placed of events) await resolution.place(placed);
+  resolution.settle();
+  return resolution;
+}
+
 /** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
 export async function resolve(
   deps: Deps,
@@ -124,6 +138,11 @@ class Resolution implements Resolved {
     private readonly door: Doorkeeper,
   ) {
     this.now = deps.clock();
+  }
+
+  /** Takes a key for nobody's, without looking. */
+  takeForNew(key: string): void {
+    this.looked.add(key);
   }
 
   /** Finds the leads of keys not looked up yet; where that takes a trip, those of `likely` keys in the same one. */

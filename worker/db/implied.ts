@@ -13,20 +13,26 @@ export async function impliedId(siteId: string, key: string, random: string): Pr
   return (await impliedStart(siteId, key)) + random.slice(START_CHARS);
 }
 
-/** Those of the keys that may imply a lead, each with how its id starts. */
-export async function impliedStarts(siteId: string, keys: readonly string[]): Promise<[key: string, start: string][]> {
+/** A key that may imply a lead: how its id starts, and the key as the lead's `keys` have it. */
+export type Implied = [key: string, start: string, quoted: string];
+
+/** Those of the keys that may imply a lead. */
+export async function impliedBy(siteId: string, keys: readonly string[]): Promise<Implied[]> {
   const visitors = keys.filter((key) => key.startsWith(VISITOR_KEY));
-  return await Promise.all(visitors.map(async (key) => [key, await impliedStart(siteId, key)] as [string, string]));
+  return await Promise.all(visitors.map(async (key) => [key, await impliedStart(siteId, key), quoted(key)] as Implied));
 }
 
-/** How the id of a lead starts. */
-export const startOf = (id: string) => id.slice(0, -START_CHARS);
+/** The same of a lead's own key, whose id is known. */
+export const impliedOf = (key: string, id: string): Implied => [key, id.slice(0, -START_CHARS), quoted(key)];
+
+const quoted = (key: string) => JSON.stringify(key);
 
 /** SQL: whether the id of lead `l` starts so; the primary key finds it. */
 export const startsWith = (start: string) => `l.id >= ${start} AND l.id < ${start} || 'g'`;
 
-/** SQL: whether a key is among those of lead `l`. */
-export const hasKey = (key: string) => `EXISTS (SELECT 1 FROM json_each(l.keys) o WHERE o.value = ${key})`;
+/** SQL: whether a key, quoted, is among those of lead `l`; in no text of JSON do a comma and a quote follow each other. */
+export const hasKey = (quoted: string) =>
+  `(instr(l.keys, '[' || ${quoted}) = 1 OR instr(l.keys, ',' || ${quoted}) > 0)`;
 
 async function impliedStart(siteId: string, key: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${siteId} ${key}`));

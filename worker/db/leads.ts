@@ -4,7 +4,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
 import { notFenced } from "./fences";
-import { hasKey, impliedStarts, startsWith } from "./implied";
+import { hasKey, impliedBy, startsWith } from "./implied";
 import { StaleRead } from "./refusal";
 import { suppressedQuery } from "./suppressions";
 
@@ -93,9 +93,10 @@ export function readLead(row: LeadRow): Lead {
   };
 }
 
-type FoundRow = LeadRow & { key: string };
+export type FoundRow = LeadRow & { key: string };
 
-const byKey = (found: readonly FoundRow[]) => new Map(found.map(({ key, ...row }): [string, LeadRow] => [key, row]));
+export const byKey = (found: readonly FoundRow[]) =>
+  new Map(found.map(({ key, ...row }): [string, LeadRow] => [key, row]));
 
 /** The leads of a site that own the keys, by key. One round trip. */
 export async function findLeads(
@@ -118,17 +119,24 @@ export async function findLeadsAndSuppressed(
   return { rows: byKey(found?.results ?? []), suppressed: new Set(kept?.results.map(({ hash }) => hash)) };
 }
 
-/** Leads by key: the one that a row of `identities` names, the one that the key implies, or that a `lead:` key is the id of. */
-async function leadsQuery(db: D1Database, siteId: string, keys: readonly string[]): Promise<D1PreparedStatement> {
+/**
+ * Leads by key: the one that a row of `identities` names, the one that the key implies, or that a `lead:` key is the id of.
+ * CROSS JOIN: else SQLite goes through the site's leads.
+ */
+export async function leadsQuery(
+  db: D1Database,
+  siteId: string,
+  keys: readonly string[],
+): Promise<D1PreparedStatement> {
   const ids = keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => [key, key.slice(LEAD_KEY.length)]);
-  const implied = await impliedStarts(siteId, keys);
+  const implied = await impliedBy(siteId, keys);
   return db
     .prepare(
       `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
        WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))
        UNION ALL
-       SELECT k.value ->> 0, ${LEAD_COLUMNS} FROM json_each(?3) k JOIN leads l ON l.site_id = ?1 AND ${startsWith("k.value ->> 1")}
-       WHERE k.value ->> 0 = '${LEAD_KEY}' || l.id OR ${hasKey("k.value ->> 0")}`,
+       SELECT k.value ->> 0, ${LEAD_COLUMNS} FROM json_each(?3) k CROSS JOIN leads l ON l.site_id = ?1 AND ${startsWith("k.value ->> 1")}
+       WHERE k.value ->> 0 = '${LEAD_KEY}' || l.id OR ${hasKey("(k.value ->> 2)")}`,
     )
     .bind(siteId, JSON.stringify(keys), JSON.stringify([...ids, ...implied]));
 }

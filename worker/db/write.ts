@@ -3,14 +3,14 @@
  * refuses the whole batch (see refusal.ts), so nothing is ever half written or written over.
  */
 import type { Announcement } from "../core/announce";
-import { LEAD_KEY } from "../core/identity";
+import { LEAD_KEY, VISITOR_KEY } from "../core/identity";
 import { lastSeenOf } from "../core/person";
 import type { Crossing } from "../core/play";
 import { packState } from "../core/state";
 import { messageDigests } from "./digest";
 import { notFenced, unlessFenced } from "./fences";
-import { hasKey, impliedStarts, startOf, startsWith } from "./implied";
-import { type Entry, type Lead, type LeadRow, UNSEEN } from "./leads";
+import { hasKey, type Implied, impliedBy, impliedOf, startsWith } from "./implied";
+import { byKey, type Entry, type FoundRow, type Lead, type LeadRow, leadsQuery, UNSEEN } from "./leads";
 import { outboxStatement } from "./outbox";
 import { unlessSuppressed } from "./suppressions";
 
@@ -95,13 +95,44 @@ export async function writeLeads(
   };
 }
 
-/** Refuses the batch where one of the messages counted already, or where the site is fenced (NULL in site_id). */
-function messageStatement(db: D1Database, siteId: string, digests: readonly string[]): D1PreparedStatement {
+/**
+ * Writes a lead that a visitor begins without looking first whether it has one: if so, that is returned and nothing is
+ * written. One trip in place of two. `null`, with nothing done: it is more than a row of each table, and has to be looked up.
+ */
+export async function writeNewcomer(
+  db: D1Database,
+  siteId: string,
+  messageIds: readonly string[],
+  write: LeadWrite,
+): Promise<{ row: LeadRow; isNew: boolean } | null> {
+  const { keys, crossings, announcements } = write;
+  const row = rowAfter(write);
+  if (keys.implied === null || crossings.length + announcements.length + row.logged > 0) return null;
+  const [found] = await db.batch<FoundRow>([
+    await leadsQuery(db, siteId, [keys.implied]),
+    messageStatement(db, siteId, await messageDigests(messageIds), impliedOf(keys.implied, row.id)),
+    upsert(db, write, row, true),
+  ]);
+  const theirs = byKey(found?.results ?? []).get(keys.implied);
+  return theirs ? { row: theirs, isNew: false } : { row, isNew: true };
+}
+
+/**
+ * Refuses the batch where one of the messages counted already, or where the site is fenced (NULL in site_id). With a key
+ * they count only if that is nobody's.
+ */
+function messageStatement(
+  db: D1Database,
+  siteId: string,
+  digests: readonly string[],
+  implied: Implied | null = null,
+): D1PreparedStatement {
+  const where = implied ? `WHERE ${unclaimed("?1", "?3", "?4", "?5")}` : "";
   return db
     .prepare(
-      `INSERT INTO messages (site_id, id) SELECT CASE WHEN ${notFenced("?1")} THEN ?1 END, value FROM json_each(?2)`,
+      `INSERT INTO messages (site_id, id) SELECT CASE WHEN ${notFenced("?1")} THEN ?1 END, value FROM json_each(?2) ${where}`,
     )
-    .bind(siteId, JSON.stringify(digests));
+    .bind(siteId, JSON.stringify(digests), ...(implied ?? []));
 }
 
 /** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */
@@ -222,14 +253,15 @@ async function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow):
 
 /** Gives a lead keys that nobody has. Refuses the batch where somebody has one by now: by a row, or implied (NULL in lead_id). */
 async function freeStatement(db: D1Database, row: LeadRow, keys: readonly string[]): Promise<D1PreparedStatement> {
-  const starts = new Map(await impliedStarts(row.site_id, keys));
+  const implied = await impliedBy(row.site_id, keys);
+  const others = keys.filter((key) => !key.startsWith(VISITOR_KEY)).map((key) => [key]);
   return db
     .prepare(
       `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, k.value ->> 0, CASE WHEN k.value ->> 1 IS NULL OR NOT EXISTS
-       (SELECT 1 FROM leads l WHERE l.site_id = ?1 AND ${startsWith("k.value ->> 1")} AND ${hasKey("k.value ->> 0")} AND l.id <> ?3)
+       (SELECT 1 FROM leads l WHERE l.site_id = ?1 AND ${startsWith("k.value ->> 1")} AND ${hasKey("(k.value ->> 2)")} AND l.id <> ?3)
        THEN ?3 END FROM json_each(?2) k`,
     )
-    .bind(row.site_id, JSON.stringify(keys.map((key) => [key, starts.get(key)])), row.id);
+    .bind(row.site_id, JSON.stringify([...implied, ...others]), row.id);
 }
 
 /** Gives a lead keys of another, which had a row or came of the other's id. */
@@ -326,7 +358,12 @@ function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row
  * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
  * that is gone meets it in the insert, and so does a new one whose key is somebody's by now. Indexed columns are named only where they change, for naming one costs a row.
  */
-function upsert(db: D1Database, { before, after, keys }: LeadWrite, row: LeadRow): D1PreparedStatement {
+function upsert(
+  db: D1Database,
+  { before, after, keys }: LeadWrite,
+  row: LeadRow,
+  ifUnclaimed = false,
+): D1PreparedStatement {
   // Of a tail that only grew, what is new: all of it would be most of what is sent.
   const kept = before?.tail.slice(0, -1);
   const grew = kept !== undefined && row.tail.startsWith(kept);
@@ -336,12 +373,17 @@ function upsert(db: D1Database, { before, after, keys }: LeadWrite, row: LeadRow
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
   ];
+  const implied = keys.implied === null ? [null, null, null] : impliedOf(keys.implied, row.id);
+  const fits = before
+    ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)"
+    : unclaimed("?2", "?20", "?21", "?22");
+  const version = ifUnclaimed ? "?3" : `CASE WHEN ${fits} THEN ?3 ELSE 0 END`;
+  const values = `?1, ?2, ${version}, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
                           disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, look_at)
-       VALUES (?1, ?2, CASE WHEN ${before ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)" : UNCLAIMED} THEN ?3 ELSE 0 END,
-               ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+       ${ifUnclaimed ? `SELECT ${values} WHERE ${fits}` : `VALUES (${values})`}
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told,
@@ -368,13 +410,14 @@ function upsert(db: D1Database, { before, after, keys }: LeadWrite, row: LeadRow
       row.oldest_at,
       row.outcome_at,
       lookAt(row),
-      ...(before ? [] : [keys.implied, startOf(row.id)]),
+      ...(before ? [] : implied),
     );
 }
 
-/** Whether the key that a new lead's id follows from is nobody's. */
-const UNCLAIMED = `(?20 IS NULL OR NOT EXISTS (SELECT 1 FROM identities WHERE site_id = ?2 AND key = ?20
-  UNION ALL SELECT 1 FROM leads l WHERE l.site_id = ?2 AND ${startsWith("?21")} AND ${hasKey("?20")}))`;
+/** SQL: whether the key that a new lead's id follows from, where it does, is nobody's. */
+const unclaimed = (site: string, key: string, start: string, quoted: string) =>
+  `(${key} IS NULL OR NOT EXISTS (SELECT 1 FROM identities WHERE site_id = ${site} AND key = ${key}
+    UNION ALL SELECT 1 FROM leads l WHERE l.site_id = ${site} AND ${startsWith(start)} AND ${hasKey(quoted)}))`;
 
 /** When the run of every minute is to look at a lead: a level changes, or its score is old. */
 function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
