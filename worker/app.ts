@@ -31,7 +31,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
   app.use(observe(deps, loggedOf(env.LOG_REQUESTS)));
   app.use(async (c, next) => {
     await next();
-    later(c, deliverWritten(deps));
+    if (deps.outbox.isWaiting) later(c, deliverWritten(deps));
   });
   app.route("/", tagRoutes);
   const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };

@@ -11,6 +11,10 @@ export class Outbox {
     this.waiting.add(database);
   }
 
+  get isWaiting(): boolean {
+    return this.waiting.size > 0;
+  }
+
   /** Where something waits; whoever asked sees to it. */
   take(): string[] {
     const taken = [...this.waiting];

@@ -328,7 +328,10 @@ class Resolution implements Resolved {
     const before = (log ?? lead.tail).findLast((entry) => !fresh.includes(entry.messageId))?.receivedAt ?? 0;
     const receivedAt = Math.max(acceptedAt, before + TICK_MS);
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
-    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
+    // As it was read, the lead's levels stay as they are until it is due.
+    const isAsRead = fresh.length === 0 && log === null && (lead.told.at ?? 0) <= (lead.state.clock ?? 0);
+    const quietUntil = isAsRead ? (lead.dueAt ?? Number.POSITIVE_INFINITY) : undefined;
+    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quietUntil);
     lead.told = played.told;
     lead.tail.push(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);

@@ -47,12 +47,23 @@ export interface Played {
   told: Told;
 }
 
-/** Folds events into `state`, in place. With `told`, crossings are found and told from there on. */
-export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[], told?: Told, version = 0): Played {
+/**
+ * Folds events into `state`, in place. With `told`, crossings are found and told from there on. `quietUntil`: before when
+ * time alone changes no level of the state as it is given, where that is known.
+ */
+export function play(
+  rules: RuleSet,
+  state: State,
+  events: readonly LoggedEvent[],
+  told?: Told,
+  version = 0,
+  quietUntil = Number.NEGATIVE_INFINITY,
+): Played {
   const teller = told ? new Teller(rules, state, told, version) : null;
   const stepwise = teller !== null || rules.remembers;
-  const awards = events.map((event) => {
-    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller);
+  const awards = events.map((event, i) => {
+    const isQuiet = i === 0 && event.timestamp < quietUntil;
+    if (stepwise && !event.machine && !isQuiet) letTimePass(rules, state, event.timestamp, teller);
     const earned = foldEvent(rules, state, event);
     if (stepwise && state.clock !== null) {
       state.levels = [...levelsAt(rules, state, state.clock, state.levels)];
