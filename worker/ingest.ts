@@ -5,9 +5,10 @@
 import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
 import type { LeadRow } from "./db/leads";
+import type { LeadWrite } from "./db/plan";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { knownMessages, type LeadWrite, writeNewcomer } from "./db/write";
+import { knownMessages, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
 import { type Answer, answer, leadWrite, shownAnswer } from "./lead";

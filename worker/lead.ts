@@ -10,8 +10,8 @@ import { oldestWith } from "./core/prune";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
+import { type LeadWrite, NO_KEYS } from "./db/plan";
 import type { SiteRules } from "./db/sites";
-import { type LeadWrite, NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 
 /** A lead under the rules in force, and crossings on the way there that are not written yet. */

@@ -4,9 +4,9 @@
  */
 import { apartKey, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
 import { type Entry, type Lead, readLog } from "./db/leads";
+import { NO_KEYS } from "./db/plan";
 import { readingAgain, refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";

@@ -34,6 +34,11 @@ export const startsWith = (start: string) => `l.id >= ${start} AND l.id < ${star
 export const hasKey = (quoted: string) =>
   `(instr(l.keys, '[' || ${quoted}) = 1 OR instr(l.keys, ',' || ${quoted}) > 0)`;
 
+/** SQL: whether the key that a new lead's id follows from, where it does, is nobody's. */
+export const unclaimed = (site: string, key: string, start: string, quoted: string) =>
+  `(${key} IS NULL OR NOT EXISTS (SELECT 1 FROM identities WHERE site_id = ${site} AND key = ${key}
+    UNION ALL SELECT 1 FROM leads l WHERE l.site_id = ${site} AND ${startsWith(start)} AND ${hasKey(quoted)}))`;
+
 async function impliedStart(siteId: string, key: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${siteId} ${key}`));
   const bytes = [...new Uint8Array(digest, 0, START_CHARS / 2)];
