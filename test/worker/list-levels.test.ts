@@ -140,6 +140,25 @@ describe("a list of one level is what the list of all has of it", () => {
   });
 });
 
+test("a lead that another isolate makes while it holds the rules before is found all the same", async () => {
+  now = NOW;
+  const site = await api.createSite(rulesOf(2));
+  const elsewhere: Site = Object.create(site, { api: { value: startIsolate({ clock: () => now }).api } });
+  await elsewhere.post([track("first", "Seen")]);
+  await publishRules(deps, site.id, { document: rulesOf(4), expected: null, notify: false });
+  await refoldAll(deps);
+  const answer = await elsewhere.post(Array.from({ length: 20 }, () => track("late", "Seen")));
+  expect(answer).toMatchObject({ status: 200 });
+  for (const [level, leads] of [
+    ["hot", ["late"]],
+    ["warm", []],
+    ["cold", ["first"]],
+  ] as const) {
+    const { data } = (await site.rest<List<Lead>>(`/v1/leads?temperature=${level}`)).body;
+    expect(data.flatMap(({ visitors }) => visitors.map(({ id }) => id))).toEqual(leads);
+  }
+});
+
 test("a stored score lies in the band of the levels told, however long it was left as it was", async () => {
   const LEADS = 80;
   now = NOW;

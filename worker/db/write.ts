@@ -378,7 +378,7 @@ function upsert(
     ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)"
     : unclaimed("?2", "?20", "?21", "?22");
   const version = ifUnclaimed ? "?3" : `CASE WHEN ${fits} THEN ?3 ELSE 0 END`;
-  const values = `?1, ?2, ${version}, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
+  const values = `?1, ?2, ${version}, ${before ? "?4" : IN_FORCE}, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
@@ -418,6 +418,12 @@ function upsert(
 const unclaimed = (site: string, key: string, start: string, quoted: string) =>
   `(${key} IS NULL OR NOT EXISTS (SELECT 1 FROM identities WHERE site_id = ${site} AND key = ${key}
     UNION ALL SELECT 1 FROM leads l WHERE l.site_id = ${site} AND ${startsWith(start)} AND ${hasKey(quoted)}))`;
+
+/**
+ * The version of a new lead's rules, or NULL where others are in force by now: the run that brings leads under those may
+ * have passed by, and nobody would look at the lead again.
+ */
+const IN_FORCE = "(SELECT rules_version FROM sites WHERE id = ?2 AND rules_version = ?4)";
 
 /** When the run of every minute is to look at a lead: a level changes, or its score is old. */
 function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
