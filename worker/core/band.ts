@@ -9,6 +9,9 @@ import type { Ladder, RuleSet } from "./rules";
 /** Any score at all. */
 export const ANY_SCORE = new Range(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
 
+/** More than sums and differences of scores are ever off by in the last digit. */
+const ROUNDING_POINTS = 1e-6;
+
 /** The stored scores of leads on all of these levels, by ladder; never too narrow. `disqualified`: whether those count too. */
 export function bandOf(rules: RuleSet, levels: Readonly<Record<string, string>>, disqualified: boolean): Range {
   // Whoever is disqualified stands lowest whatever the score; and where time decides, the row need not tell yet.
@@ -29,26 +32,39 @@ export function meet(a: Range, b: Range): Range {
 function onLevel(ladder: Ladder, index: number): Range {
   const when = ladder.levels[index]?.when ?? null;
   const above = ladder.levels.slice(index + 1).flatMap((level) => level.when ?? []);
-  const tested = [...above, ...(when ? [when] : [])].flatMap(leaves).filter(({ field }) => isScore(field));
   // A lead that stood higher before has hysteresis on its side, another has not: here it may be either.
   const eases = [0, ladder.hysteresis];
-  const turns = bounds(tested)?.flatMap(({ value }) => eases.map((ease) => value - ease)) ?? [];
   const verdicts = (condition: Condition, score: number) =>
     eases.map((ease) => judgeOpen(condition, (field) => (isScore(field) ? score + ease : ANY)));
-  const possible = stretches(turns).filter(
+  const possible = stretches(turnsOf(ladder)).filter(
     ({ sample }) =>
       (when === null || verdicts(when, sample).some((verdict) => verdict !== false)) &&
       !above.some((higher) => verdicts(higher, sample).every((verdict) => verdict === true)),
   );
-  return rounded(possible[0]?.low ?? Number.NEGATIVE_INFINITY, possible.at(-1)?.high ?? Number.POSITIVE_INFINITY);
+  return new Range(
+    (possible[0]?.low ?? Number.NEGATIVE_INFINITY) - ROUNDING_POINTS,
+    (possible.at(-1)?.high ?? Number.POSITIVE_INFINITY) + ROUNDING_POINTS,
+  );
 }
 
-/**
- * With all scores that are shown as one of these is: a stored score is left as it is while time and events change nothing
- * of what is shown of it (see `score` in lead.ts), so it may lie that far from the one that the level was found by.
- */
-function rounded(low: number, high: number): Range {
-  return new Range(Math.round(low) - 0.5, Math.round(high) + 0.5);
+/** Scores at which what a ladder's levels ask of the score can turn, with hysteresis and without. */
+function turnsOf({ levels, hysteresis }: Ladder): number[] {
+  const tested = levels.flatMap(({ when }) => (when ? leaves(when) : [])).filter(({ field }) => isScore(field));
+  return bounds(tested)?.flatMap(({ value }) => [value, value - hysteresis]) ?? [];
+}
+
+const allTurns = new WeakMap<RuleSet, readonly number[]>();
+
+/** Whether leads of two scores may stand on different levels for that alone: a stored score is not left across such a one. */
+export function isParted(rules: RuleSet, a: number, b: number): boolean {
+  if (a === b) return false;
+  let turns = allTurns.get(rules);
+  if (!turns) {
+    turns = rules.ladders.flatMap(turnsOf);
+    allTurns.set(rules, turns);
+  }
+  const [low, high] = [Math.min(a, b) - ROUNDING_POINTS, Math.max(a, b) + ROUNDING_POINTS];
+  return turns.some((turn) => low <= turn && turn <= high);
 }
 
 const isScore = ({ root }: { root: string }) => root === "score";
