@@ -51,10 +51,11 @@ export async function ingest(
   try {
     return await count(deps.in(site), site, received, terms);
   } catch (error) {
-    if (refusalOf(error) !== "fenced") throw error;
-    // It lives elsewhere by now, or will soon: what is held of it is out of date.
+    const refusal = refusalOf(error);
+    if (refusal !== "fenced" && refusal !== "outdated") throw error;
+    // It lives elsewhere by now, or will soon, or has other rules: what is held of it is out of date.
     const now = await deps.sites.lookAgain(site);
-    if (!now || now.database === site.database) throw moving();
+    if (!now || (refusal === "fenced" && now.database === site.database)) throw moving();
     return await count(deps.in(now), now, received, terms);
   }
 }
@@ -108,7 +109,7 @@ async function tryToWrite(
       const refusal = refusalOf(error);
       // A database in trouble is not pressed where events can wait.
       const canWait = refusal === "transient" && terms.signal !== undefined && tries > 0;
-      if (refusal === null || refusal === "fenced" || canWait) throw error;
+      if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
       for (const id of read) deps.leads.drop(id);
       if (refusal === "conflict" || refusal === "transient")
         deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");

@@ -1,6 +1,7 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
 
 import { announcementsOf } from "./core/announce";
+import { isParted } from "./core/band";
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
 import { levelNames, levelsNow, nextChange, nextChangeOf } from "./core/levels";
@@ -147,8 +148,8 @@ export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: numbe
   const isSoon = refreshAt !== null && refreshAt > at && refreshAt <= at + SCORE_MAX_AGE_MS;
   const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
   const exact = sum(scores);
-  // So does a score that has faded since by less than anybody would see.
-  if (!isSet || rounded(exact) !== rounded(lead.score)) lead.score = exact;
+  // So does a score that has faded since by less than anybody would see, and past no threshold: lists go by that.
+  if (!isSet || rounded(exact) !== rounded(lead.score) || isParted(rules, exact, lead.score)) lead.score = exact;
   lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
   if (!view.fades()) lead.refreshAt = null;
   else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;

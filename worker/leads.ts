@@ -1,4 +1,5 @@
 /** Leads for marketers: one, many, why it scores what it does, and what it did. */
+import { bandOf } from "./core/band";
 import { judge } from "./core/condition";
 import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
@@ -192,10 +193,11 @@ export async function pageOfLeads(
   { sort, limit, after }: { sort: Sort; limit: number; after: Position | null },
 ): Promise<{ data: ShownLead[]; next: Position | null }> {
   const now = deps.clock();
+  const band = bandOf(site.rules, filter.levels, filter.disqualified);
   const data: ShownLead[] = [];
   let position = after;
   for (let round = 0; round < ROUNDS_MAX && data.length < limit; round++) {
-    const query = { ...filter, sort, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position };
+    const query = { ...filter, sort, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position, band };
     const wanted = limit - data.length;
     const rows = await listLeads(deps.db, { ...query, limit: wanted });
     for (const row of rows) {

@@ -38,7 +38,8 @@ export function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRo
 
 /**
  * Writes the row if the lead is still at the version read: one that changed meets `lead_conflict` in the update, one
- * that is gone meets it in the insert, and so does a new one whose key is somebody's by now. Indexed columns are named only where they change, for naming one costs a row.
+ * that is gone meets it in the insert, and so does a new one whose key is somebody's by now. `ifUnclaimed`: that one is then
+ * left out, and refuses nothing. Indexed columns are named only where they change, for naming one costs a row.
  */
 export function upsert(
   db: D1Database,
@@ -60,7 +61,7 @@ export function upsert(
     ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)"
     : unclaimed("?2", "?20", "?21", "?22");
   const version = ifUnclaimed ? "?3" : `CASE WHEN ${fits} THEN ?3 ELSE 0 END`;
-  const values = `?1, ?2, ${version}, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
+  const values = `?1, ?2, ${version}, ${before ? "?4" : IN_FORCE}, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
@@ -95,6 +96,12 @@ export function upsert(
       ...(before ? [] : implied),
     );
 }
+
+/**
+ * SQL: the version of a new lead's rules, or NULL where others are in force by now: the run that brings leads under those may
+ * have passed by, and nobody would look at the lead again.
+ */
+const IN_FORCE = "(SELECT rules_version FROM sites WHERE id = ?2 AND rules_version = ?4)";
 
 /** When the run of every minute is to look at a lead: a level changes, or its score is old. */
 function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
