@@ -13,6 +13,7 @@ import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
 import { type LeadWrite, NO_KEYS } from "./db/plan";
 import type { SiteRules } from "./db/sites";
+import { Tail } from "./db/tail";
 import type { Deps } from "./deps";
 
 /** A lead under the rules in force, and crossings on the way there that are not written yet. */
@@ -33,7 +34,7 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     rulesVersion: site.rulesVersion,
     state: emptyState(site.rules),
     told: NOTHING_TOLD,
-    tail: [],
+    tail: new Tail(),
     logged: 0,
     dueAt: null,
     refreshAt: null,
@@ -179,7 +180,7 @@ export function leadWrite(
   const reason = new View(site.rules, state, at).disqualified() ?? null;
   const announcements = announcementsOf({
     // Where only machines were, the lead has no clock.
-    at: at || Math.floor(lead.tail.at(-1)?.receivedAt ?? 0),
+    at: at || Math.floor(lead.tail.last?.receivedAt ?? 0),
     crossings,
     tellsRules: site.announcesRules,
     isNewlyKnown: known && before?.known !== 1,

@@ -200,7 +200,7 @@ class Resolution implements Resolved {
   /** Gives an event to its lead, after what it says of identity has been acted on. */
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
     let mine = this.owners.get(key) ?? (await this.newcomer(key));
-    if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
+    if (mine.lead.tail.has(event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {
       this.refused.set(event.messageId, TOO_MANY);
       return;
@@ -325,15 +325,16 @@ class Resolution implements Resolved {
     acceptedAt: number,
   ): void {
     // Above that of the batch before, so that (receivedAt, place) orders a lead's events for good.
-    const before = (log ?? lead.tail).findLast((entry) => !fresh.includes(entry.messageId))?.receivedAt ?? 0;
-    const receivedAt = Math.max(acceptedAt, before + TICK_MS);
+    const isOlder = ({ messageId }: Entry) => !fresh.includes(messageId);
+    const before = log || fresh.length > 0 ? (log ?? lead.tail.entries).findLast(isOlder) : lead.tail.last;
+    const receivedAt = Math.max(acceptedAt, (before?.receivedAt ?? 0) + TICK_MS);
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
     // As it was read, the lead's levels stay as they are until it is due.
     const isAsRead = fresh.length === 0 && log === null && (lead.told.at ?? 0) <= (lead.state.clock ?? 0);
     const quietUntil = isAsRead ? (lead.dueAt ?? Number.POSITIVE_INFINITY) : undefined;
     const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quietUntil);
     lead.told = played.told;
-    lead.tail.push(entry);
+    lead.tail = lead.tail.with(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);
     lead.outcomeAt = outcomeWith(lead.outcomeAt, entry);
     log?.push(entry);

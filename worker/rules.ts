@@ -5,12 +5,14 @@ import { explain } from "./core/explain";
 import { levelNames, levelsNow } from "./core/levels";
 import { type Finding, lint } from "./core/lint";
 import { replay } from "./core/play";
+import { dig } from "./core/read";
 import type { RuleSet } from "./core/rules";
 import { emailOf } from "./core/view";
 import { leadsAfter, readLogs } from "./db/leads";
 import { readingAgain } from "./db/refusal";
 import { insertRules, type RulesVersion, readRules, readVersion } from "./db/rules";
 import type { SiteRules } from "./db/sites";
+import { Tail } from "./db/tail";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { current } from "./lead";
@@ -78,8 +80,8 @@ export async function seenOn(deps: Deps, site: SiteRules): Promise<{ paths: stri
   const paths = new Set<string>();
   const events = new Set<string>();
   for (const row of await leadsAfter(deps.db, site.id, "", SEEN_LEADS)) {
-    for (const event of JSON.parse(row.tail)) {
-      const path = event.properties?.path ?? event.context?.page?.path;
+    for (const event of new Tail(row.tail).entries) {
+      const path = event.properties?.path ?? dig(event.context, "page.path");
       if (typeof path === "string") paths.add(path);
       if (typeof event.event === "string") events.add(event.event);
     }

@@ -92,7 +92,8 @@ async function logOf(database: Database, { id, tail }: Row): Promise<LoggedEvent
     .prepare("SELECT events FROM log WHERE lead_id = ? ORDER BY first")
     .bind(id)
     .all<{ events: string }>();
-  return [...results.map(({ events }) => events), tail].flatMap((text) => JSON.parse(text) as LoggedEvent[]);
+  const logged = results.flatMap(({ events }) => JSON.parse(events) as LoggedEvent[]);
+  return [...logged, ...tail.split("\n").map((line) => JSON.parse(line) as LoggedEvent)];
 }
 
 async function compare(site: BenchSite, { id }: Row, rules: RulesDocument, log: LoggedEvent[]): Promise<string[]> {

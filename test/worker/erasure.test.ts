@@ -216,7 +216,7 @@ describe("the export", () => {
     const log = await readLog(DB, stored);
     expect(stored.logged).toBeGreaterThan(0);
     expect(crossings.length).toBeGreaterThan(1);
-    const { siteId: __, rulesVersion, logged: ___, ...values } = stored;
+    const { siteId: __, rulesVersion, logged: ___, tail: ____, ...values } = stored;
     expect(copy.lead.rulesVersion).toBe(rulesVersion);
     expect(copy.keys.toSorted()).toEqual(stored.keys.toSorted());
     const missing = scalars([values, crossings, log]).filter((value) => value !== "" && !isThere(value));

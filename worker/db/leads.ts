@@ -7,6 +7,7 @@ import { notFenced } from "./fences";
 import { hasKey, impliedBy, startsWith } from "./implied";
 import { StaleRead } from "./refusal";
 import { suppressedQuery } from "./suppressions";
+import { Tail } from "./tail";
 
 /** An event in the log, with when it was accepted (ms, increasing within a lead): the order of the fold. */
 export interface Entry extends LoggedEvent {
@@ -29,7 +30,7 @@ export interface Lead {
   state: State;
   told: Told;
   /** The latest events, after those in the log table. */
-  tail: Entry[];
+  tail: Tail;
   /** How many events the log table holds. */
   logged: number;
   dueAt: number | null;
@@ -84,7 +85,7 @@ export function readLead(row: LeadRow): Lead {
     keys: JSON.parse(row.keys),
     oldestAt: row.oldest_at,
     outcomeAt: row.outcome_at,
-    tail: JSON.parse(row.tail),
+    tail: new Tail(row.tail),
     logged: row.logged,
     dueAt: row.due_at,
     refreshAt: row.refresh_at,
@@ -205,7 +206,7 @@ export async function readLogs(db: D1Database, leads: readonly Lead[]): Promise<
     if (lead.logged > 0 && mine[0]?.version !== lead.version) throw new StaleRead();
     // What was moved there since is still in the tail at hand.
     const before = mine.filter((row) => row.first < lead.logged);
-    return [...before.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail];
+    return [...before.flatMap((row) => JSON.parse(row.events) as Entry[]), ...lead.tail.entries];
   });
 }
 

@@ -1,16 +1,16 @@
 /** The log of a lead, many events to a row: what its tail moves on to, and what is written anew. */
 import type { Entry, LeadRow } from "./leads";
-import { TAIL_MAX_CHARS, TAIL_MAX_EVENTS } from "./row";
-
-function insertLog(db: D1Database, leadId: string, first: number, events: readonly Entry[]): D1PreparedStatement {
-  return db
-    .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
-    .bind(leadId, first, JSON.stringify(events));
-}
+import { cut, TAIL_MAX_CHARS, TAIL_MAX_EVENTS, type Tail } from "./tail";
 
 /** Moves the tail to the log, where it has grown long. */
-export function logStatement(db: D1Database, tail: Entry[], logged: number, row: LeadRow): D1PreparedStatement[] {
-  return row.logged > logged ? [insertLog(db, row.id, logged, tail.slice(0, -1))] : [];
+export function logStatement(db: D1Database, tail: Tail, logged: number, row: LeadRow): D1PreparedStatement[] {
+  const moved = row.logged > logged ? (cut(tail)?.moved ?? []) : [];
+  if (moved.length === 0) return [];
+  return [
+    db
+      .prepare("INSERT INTO log (lead_id, first, events) VALUES (?1, ?2, ?3)")
+      .bind(row.id, logged, `[${moved.join(",")}]`),
+  ];
 }
 
 /** Most characters of a statement's parameter, well under the 2 MB of D1. */

@@ -4,17 +4,12 @@ import { packState } from "../core/state";
 import { impliedOf, unclaimed } from "./implied";
 import { type LeadRow, UNSEEN } from "./leads";
 import type { LeadWrite } from "./plan";
-
-/** When the tail is moved to the log table: at so many events or characters. Larger costs bandwidth, smaller rows. */
-export const TAIL_MAX_EVENTS = 32;
-export const TAIL_MAX_CHARS = 32_768;
+import { cut, Tail } from "./tail";
 
 /** A lead as a write will leave it. */
 export function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRow {
-  // The last event stays, for its receivedAt is where the next one's begins.
-  const kept = log ? log.slice(-1) : after.tail;
-  const tail = JSON.stringify(kept);
-  const flush = kept.length > 1 && (kept.length >= TAIL_MAX_EVENTS || tail.length >= TAIL_MAX_CHARS);
+  const tail = log ? Tail.of(log.slice(-1)) : after.tail;
+  const long = cut(tail);
   return {
     id: after.id,
     site_id: after.siteId,
@@ -23,8 +18,8 @@ export function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRo
     state: packState(after.state),
     told: JSON.stringify(after.told),
     keys: JSON.stringify(after.keys),
-    tail: flush ? JSON.stringify(kept.slice(-1)) : tail,
-    logged: (log ? log.length - 1 : after.logged) + (flush ? kept.length - 1 : 0),
+    tail: (long?.kept ?? tail).text,
+    logged: (log ? log.length - 1 : after.logged) + (long?.moved.length ?? 0),
     due_at: after.dueAt,
     refresh_at: after.refreshAt,
     score: after.score,
@@ -48,10 +43,10 @@ export function upsert(
   ifUnclaimed = false,
 ): D1PreparedStatement {
   // Of a tail that only grew, what is new: all of it would be most of what is sent.
-  const kept = before?.tail.slice(0, -1);
+  const kept = before?.tail;
   const grew = kept !== undefined && row.tail.startsWith(kept);
   const changed = [
-    grew ? "tail = substr(leads.tail, 1, length(leads.tail) - 1) || excluded.tail" : "tail = excluded.tail",
+    grew ? "tail = leads.tail || excluded.tail" : "tail = excluded.tail",
     ...(before && lookAt(before) === lookAt(row) ? [] : ["look_at = excluded.look_at"]),
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
