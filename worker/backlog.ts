@@ -98,13 +98,13 @@ export async function ingestOrQueue(
   received: readonly Received[],
   terms: Terms,
 ): Promise<Accepted> {
-  const { backlog } = deps;
+  const { backlog, behind } = deps;
   if (!backlog.isThere || received.length > EVENTS_MAX) return await ingest(deps, site, received, terms);
   const keys = [...new Set(received.map(({ key }) => key))];
   const [key] = keys;
   // Looked up before: a write that fails drops what it was based on.
   const held = key !== undefined && keys.length === 1 ? deps.leads.get(site.id, key) : undefined;
-  if (!backlog.mustWait(site.id, keys)) {
+  if (!backlog.mustWait(site.id, keys) && !behind.isAwaited(site.id, keys)) {
     try {
       return await beforeDeadline(backlog.deadlineMs, (signal) => ingest(deps, site, received, { ...terms, signal }));
     } catch (error) {
