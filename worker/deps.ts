@@ -90,7 +90,7 @@ export function createDeps(
     sites: new SiteStore(clock, (database) => required(dbOf, database)),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),
-    queues: new Queues(),
+    queues: new Queues(clock),
     keySetAt,
     limits: new Limits(clock, settings),
     budget: new Budget(clock),
