@@ -16,8 +16,8 @@ const PAUSE_MS = 2_500;
 const AGAIN_MS = 300;
 /** So many looks for what is missing before it is sent again. */
 const LOOKS = 20;
-/** In every text of somebody who stays away; nothing else may hold it. */
-export const GONE = "gone-";
+/** In every text of somebody who stays away; nothing else may hold it, and no digest can. */
+export const GONE = "gone.";
 
 interface Sent {
   beacon: Beacon;
