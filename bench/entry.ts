@@ -5,6 +5,7 @@
 import local from "../demo/entry";
 import { D1_ERRORS, FaultyDatabase, type Mishap } from "../test/support/faults";
 import type { Letter } from "../worker/backlog";
+import { messageDigests } from "../worker/db/digest";
 import type { Env } from "../worker/env";
 import worker from "../worker/index";
 import { Random } from "./random";
@@ -18,13 +19,21 @@ const SLOW_MS: [number, number] = [500, 4_000];
 const STATEMENTS_MAX = 8;
 /** Longest pause before a letter of the queue comes again, seconds: production's are for outages of hours. */
 const RETRY_MAX_S = 2;
+/** Of so many letters one can never be folded, and another never reaches the Worker. */
+const DOOMED_EVERY = 60;
+/** Which of them; early, so that a short run has some. */
+const SICK = 2;
+const LOST = 4;
 
 class Wrapped {
   readonly env: Env;
-  readonly counts: Omit<Counts, "meter"> = { mishaps: {}, posted: 0, acked: 0, retried: 0, buried: 0 };
+  readonly counts: Omit<Counts, "meter"> = { mishaps: {}, posted: 0, acked: 0, retried: 0, buried: 0, doomed: 0 };
   readonly database: FaultyDatabase<D1Database>;
   mishaps: Mishaps = { d1: 0, queue: 0, seed: 1 };
   private random = new Random(1);
+  private seen = 0;
+  /** Ids of letters that never reach the Worker. */
+  private readonly lost = new Set<string>();
 
   constructor(given: Env) {
     this.database = new FaultyDatabase(given.DB);
@@ -69,13 +78,38 @@ class Wrapped {
     return { ...real, sendBatch };
   }
 
-  /** The same batch, with what becomes of its letters counted. */
-  heard(batch: MessageBatch<Letter>): MessageBatch<Letter> {
+  /** Some letters are doomed from the first: of those the database takes no id, or the Worker never sees them. */
+  private async doom({ id, body, attempts }: Message<Letter>): Promise<void> {
+    if (this.mishaps.queue === 0 || attempts > 1) return;
+    const which = this.seen++ % DOOMED_EVERY;
+    if (which !== SICK && which !== LOST) return;
+    this.counts.doomed++;
+    if (which === LOST) this.lost.add(id);
+    else for (const digest of await this.digestsOf(body)) this.database.sick.add(digest);
+  }
+
+  private digestsOf({ events }: Letter): Promise<string[]> {
+    return messageDigests(events.map(({ event }) => event.messageId));
+  }
+
+  /** The same batch, with what becomes of its letters counted; acknowledgements get lost, and letters on their way. */
+  async heard(batch: MessageBatch<Letter>): Promise<MessageBatch<Letter>> {
     const isDead = batch.queue.endsWith("-dead");
-    const messages = batch.messages.map((message): Message<Letter> => {
+    if (!isDead) for (const message of batch.messages) await this.doom(message);
+    const arrived = batch.messages.filter(({ id }) => isDead || !this.lost.has(id));
+    for (const message of batch.messages) if (!arrived.includes(message)) message.retry();
+    const digests = new Map<Message<Letter>, string[]>();
+    for (const message of arrived) digests.set(message, await this.digestsOf(message.body));
+    const messages = arrived.map((message): Message<Letter> => {
       const { id, body, attempts, timestamp } = message;
       const ack = () => {
+        if (this.random.isLucky(this.mishaps.queue)) {
+          this.note("queue ack lost");
+          message.retry();
+          return;
+        }
         this.counts[isDead ? "buried" : "acked"]++;
+        for (const digest of digests.get(message) ?? []) this.database.sick.delete(digest);
         message.ack();
       };
       const retry = (options?: QueueRetryOptions) => {
@@ -108,6 +142,6 @@ export default {
   },
   async queue(batch, given) {
     const wrapped = wrap(given);
-    await worker.queue(wrapped.heard(batch), wrapped.env);
+    await worker.queue(await wrapped.heard(batch), wrapped.env);
   },
 } satisfies ExportedHandler<Env, Letter>;

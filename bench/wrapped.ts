@@ -22,4 +22,6 @@ export interface Counts {
   retried: number;
   /** … and put away after the queue itself gave up. */
   buried: number;
+  /** Letters that cannot be folded however often they come, and such as never reach the Worker. */
+  doomed: number;
 }

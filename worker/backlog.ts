@@ -20,6 +20,8 @@ export const DEADLINE_MS = 2_000;
 const SPARED_MS = 5_000;
 /** How long a visitor's further beacons follow the one in the queue, ms, lest they overtake it; it is drained in a few. */
 const FOLLOWING_MS = 15_000;
+/** The same after one that only followed, ms: else who is there all the time would never be done with waiting. */
+const FOLLOWER_MS = 5_000;
 /** Most sites and visitors remembered for that; past it all are forgotten, and order is left to the timestamps. */
 const REMEMBERED_MAX = 20_000;
 /** Most messages of a request that may wait: who sends more, a server with history, can send it again itself. */
@@ -81,7 +83,13 @@ export class Backlog {
       throw new Failure("busy", "Neither database nor queue can take this now. Send the same messages again.");
     }
     if (this.until.size > REMEMBERED_MAX) this.until.clear();
-    for (const { key } of letters) this.until.set(`${siteId} ${key}`, this.clock() + FOLLOWING_MS);
+    for (const { key } of letters) this.follow(`${siteId} ${key}`);
+  }
+
+  private follow(name: string): void {
+    const now = this.clock();
+    const until = this.until.get(name) ?? 0;
+    this.until.set(name, Math.max(until, now + (until > now ? FOLLOWER_MS : FOLLOWING_MS)));
   }
 }
 
@@ -98,13 +106,13 @@ export async function ingestOrQueue(
   received: readonly Received[],
   terms: Terms,
 ): Promise<Accepted> {
-  const { backlog } = deps;
+  const { backlog, behind } = deps;
   if (!backlog.isThere || received.length > EVENTS_MAX) return await ingest(deps, site, received, terms);
   const keys = [...new Set(received.map(({ key }) => key))];
   const [key] = keys;
   // Looked up before: a write that fails drops what it was based on.
   const held = key !== undefined && keys.length === 1 ? deps.leads.get(site.id, key) : undefined;
-  if (!backlog.mustWait(site.id, keys)) {
+  if (!backlog.mustWait(site.id, keys) && !behind.isAwaited(site.id, keys)) {
     try {
       return await beforeDeadline(backlog.deadlineMs, (signal) => ingest(deps, site, received, { ...terms, signal }));
     } catch (error) {

@@ -1,5 +1,6 @@
 /** What the verbs need from outside: the database, the clock, a source of ids, and what the isolate holds. */
 import { Backlog } from "./backlog";
+import { Behind } from "./behind";
 import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
 import { MAIN } from "./db/directory";
@@ -42,6 +43,8 @@ export interface Deps {
   budget: Budget;
   /** Where events wait while the database cannot take them. */
   backlog: Backlog;
+  /** Which letters of the queue were put back. */
+  behind: Behind;
   /** Whether webhooks are to be told something. */
   outbox: Outbox;
   /** What happens, counted. */
@@ -87,11 +90,12 @@ export function createDeps(
     sites: new SiteStore(clock, (database) => required(dbOf, database)),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),
-    queues: new Queues(),
+    queues: new Queues(clock),
     keySetAt,
     limits: new Limits(clock, settings),
     budget: new Budget(clock),
     backlog: new Backlog(clock, settings.BEACONS),
+    behind: new Behind(clock),
     outbox: new Outbox(),
     tallies: new Tallies(clock),
     fetch: call,

@@ -3,6 +3,7 @@
  * in the order of acceptance for each visitor. A letter whose events cannot be folded holds up nobody else's.
  */
 import { type Mail, willPass } from "./backlog";
+import { byAcceptance } from "./behind";
 import type { SiteRules } from "./db/sites";
 import { bury } from "./dead";
 import type { Deps } from "./deps";
@@ -11,23 +12,66 @@ import { ingest } from "./ingest";
 
 /** Attempts after which a letter is put away that fails for no reason that passes. */
 const POISON_ATTEMPTS = 3;
+const SECOND_MS = 1_000;
 /** Pause before the first retry and the longest, seconds; it doubles in between. */
 const RETRY_S = 5;
 const RETRY_MAX_S = 300;
 
 /** Folds a batch of letters; those that fail are left to the queue to bring again. */
 export async function drain(deps: Deps, batch: readonly Mail[]): Promise<void> {
-  for (const [siteId, mails] of Map.groupBy(batch, ({ body }) => body.siteId)) {
-    const inOrder = mails.toSorted((a, b) => a.body.acceptedAt - b.body.acceptedAt);
+  const settled = new Set<string>();
+  const watched = batch.map((mail) => watch(deps, mail, settled));
+  for (const [siteId, mails] of Map.groupBy(watched, ({ body }) => body.siteId)) {
+    const inOrder = inTheirOrder(deps, mails);
     try {
       const site = await deps.sites.find(siteId);
       if (!site) throw new Error("a letter to a site that is not there");
       const there = deps.in(site);
       await fold(there, site, await withoutErased(there, site, inOrder));
     } catch (error) {
-      await fail(deps, inOrder, error);
+      await fail(
+        deps,
+        inOrder.filter(({ id }) => !settled.has(id)),
+        error,
+      );
     }
   }
+}
+
+/** The same mail, with what becomes of it noted. As with the queue, only what is said first counts. */
+function watch({ behind, clock }: Deps, mail: Mail, settled: Set<string>): Mail {
+  const { id, body, attempts } = mail;
+  const isFirst = () => !settled.has(id) && settled.add(id);
+  return {
+    id,
+    body,
+    attempts,
+    ack: () => {
+      if (isFirst()) behind.done(body);
+      mail.ack();
+    },
+    retry: (options) => {
+      if (isFirst()) behind.putBack(body, clock() + (options?.delaySeconds ?? 0) * SECOND_MS);
+      mail.retry(options);
+    },
+  };
+}
+
+/** Letters in the order of acceptance; those that have to wait for earlier ones of their visitor are put back. */
+function inTheirOrder({ behind, clock }: Deps, mails: readonly Mail[]): Mail[] {
+  const now: Mail[] = [];
+  for (const mail of mails.toSorted((one, other) => byAcceptance(one.body, other.body))) {
+    const dueAt = behind.waitsFor(
+      mail.body,
+      now.map(({ body }) => body),
+    );
+    if (dueAt === null) now.push(mail);
+    else {
+      const pauseS = Math.ceil((dueAt - clock()) / SECOND_MS);
+      mail.retry({ delaySeconds: Math.min(RETRY_MAX_S, Math.max(RETRY_S, pauseS)) });
+    }
+  }
+  return now;
 }
 
 /** Folds letters of a site in their order, and tries fewer at once where they fail together. */
@@ -68,7 +112,9 @@ const isPoison = ({ attempts }: Mail, error: unknown) => !willPass(error) && att
 async function fail(deps: Deps, mails: readonly Mail[], error: unknown): Promise<void> {
   const isDead = (mail: Mail) => isPoison(mail, error);
   putBack(mails.filter((mail) => !isDead(mail)));
-  await bury(deps, mails.filter(isDead), error instanceof Error ? error.message : String(error));
+  const dead = mails.filter(isDead);
+  // What cannot be put away now comes again.
+  await bury(deps, dead, error instanceof Error ? error.message : String(error)).catch(() => putBack(dead));
 }
 
 function putBack(mails: readonly Mail[]): void {

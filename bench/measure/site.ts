@@ -13,11 +13,14 @@ export class BenchSite {
   readonly client: Client;
   readonly id: string;
   readonly writeKey: string;
+  /** What its server signs identity tokens with. */
+  readonly identitySecret: string;
 
-  constructor(client: Client, { id, writeKey }: { id: string; writeKey: string }) {
+  constructor(client: Client, { id, writeKey, identitySecret }: Pick<BenchSite, "id" | "writeKey" | "identitySecret">) {
     this.client = client;
     this.id = id;
     this.writeKey = writeKey;
+    this.identitySecret = identitySecret;
   }
 
   /** A request as a browser sends it. */
@@ -30,6 +33,9 @@ export class BenchSite {
     return { path: "/v1/batch", headers: ADMIN, body: JSON.stringify({ writeKey: this.writeKey, batch }) };
   }
 
+  /** What opens the marketers' API. */
+  readonly admin = ADMIN;
+
   /** A call of the marketers' API; throws where it fails. */
   async rest<T>(path: string, method = "GET", body?: unknown): Promise<T> {
     const site = `${path.includes("?") ? "&" : "?"}site=${this.id}`;
@@ -39,7 +45,7 @@ export class BenchSite {
 
 export async function makeSite(host: Host, rules: unknown = b2b, connections = 10): Promise<BenchSite> {
   const client = new Client(host.url, connections);
-  const made = await rest<{ id: string; writeKey: string }>(client, "/v1/sites", "POST", {
+  const made = await rest<Pick<BenchSite, "id" | "writeKey" | "identitySecret">>(client, "/v1/sites", "POST", {
     name: "Bench",
     origins: [ORIGIN],
   });

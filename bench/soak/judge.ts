@@ -4,6 +4,10 @@ import { type NaiveResult, naive, type RulesDocument } from "../../test/support/
 import type { LoggedEvent } from "../../worker/core/event.ts";
 import type { BenchSite } from "../measure/site.ts";
 import type { Ledger } from "./ledger.ts";
+import { NOTIFIED } from "./marketers.ts";
+import type { Receiver } from "./receiver.ts";
+import { ToldOfSite } from "./told.ts";
+import { tracesOfGone } from "./traces.ts";
 
 export interface Verdict {
   leads: number;
@@ -25,6 +29,7 @@ interface Row {
   id: string;
   tail: string;
   keys: string;
+  known: number;
 }
 
 interface ShownLead {
@@ -35,13 +40,19 @@ interface ShownLead {
   pageviews: number;
 }
 
-export async function judge(database: Database, sites: readonly BenchSite[], ledger: Ledger): Promise<Verdict> {
-  const differences: string[] = [];
+export async function judge(
+  database: Database,
+  sites: readonly BenchSite[],
+  ledger: Ledger,
+  receiver: Receiver,
+): Promise<Verdict> {
+  const differences: string[] = [...receiver.complaints, ...(await tracesOfGone(database))];
   const counted = new Map<string, number>();
   let [leads, events] = [0, 0];
   for (const site of sites) {
     const { rules } = await site.rest<{ rules: RulesDocument }>("/v1/rules");
     const rows = await leadsOf(database, site.id);
+    const told = new ToldOfSite(site, receiver, site === sites[NOTIFIED]);
     leads += rows.length;
     const work = rows.values();
     const one = async () => {
@@ -50,9 +61,9 @@ export async function judge(database: Database, sites: readonly BenchSite[], led
         events += log.length;
         for (const event of log) {
           counted.set(event.messageId, (counted.get(event.messageId) ?? 0) + 1);
-          if (!isOurs(event, ledger)) differences.push(`${row.id}: event ${event.messageId} was never sent`);
+          differences.push(...oddities(event, ledger).map((what) => `${row.id}: event ${event.messageId} ${what}`));
         }
-        differences.push(...(await compare(site, row, rules, log)), ...(await brokenChains(database, row)));
+        differences.push(...(await compare(site, row, rules, log, told)), ...(await brokenChains(database, row)));
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, one));
@@ -65,9 +76,16 @@ export async function judge(database: Database, sites: readonly BenchSite[], led
   return { leads, events, acknowledged: acknowledged.length, differences: differences.slice(0, TOLD_MAX) };
 }
 
-/** Sent by our people, or logged for a PATCH. */
-function isOurs(event: LoggedEvent, ledger: Ledger): boolean {
-  return ledger.fateOf(event.messageId) !== undefined || event.context?.active === false;
+/** What must not be said of an event in a log. */
+function oddities({ messageId, context, verified }: LoggedEvent, ledger: Ledger): string[] {
+  const found: string[] = [];
+  // Sent by our people, or logged for a PATCH.
+  if (ledger.fateOf(messageId) === undefined && context?.active !== false) found.push("was never sent");
+  if (ledger.erased.has(messageId)) found.push("is of somebody erased and counts again");
+  const isProved = ledger.proofs.get(messageId) ?? Boolean(verified);
+  if (isProved !== Boolean(verified))
+    found.push(`${isProved ? "has" : "lacks"} a token that holds, and counts otherwise`);
+  return found;
 }
 
 /** Leads read in one statement. */
@@ -77,7 +95,7 @@ async function leadsOf(database: Database, siteId: string): Promise<Row[]> {
   const all: Row[] = [];
   for (let after = ""; ; ) {
     const { results } = await database
-      .prepare("SELECT id, tail, keys FROM leads WHERE site_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+      .prepare("SELECT id, tail, keys, known FROM leads WHERE site_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
       .bind(siteId, after, CHUNK)
       .all<Row>();
     all.push(...results);
@@ -96,13 +114,23 @@ async function logOf(database: Database, { id, tail }: Row): Promise<LoggedEvent
   return [...logged, ...tail.split("\n").map((line) => JSON.parse(line) as LoggedEvent)];
 }
 
-async function compare(site: BenchSite, { id }: Row, rules: RulesDocument, log: LoggedEvent[]): Promise<string[]> {
+async function compare(
+  site: BenchSite,
+  { id, keys, known }: Row,
+  rules: RulesDocument,
+  log: LoggedEvent[],
+  told: ToldOfSite,
+): Promise<string[]> {
   // A little ahead, so that everybody means the same instant.
   const at = Date.now() + HOUR_MS;
   const path = `/v1/leads/${id}?at=${encodeURIComponent(new Date(at).toISOString())}`;
   const lead = await site.rest<ShownLead>(path).catch((error: Error) => error);
   if (lead instanceof Error) return [`${id}: ${lead.message}`];
-  return differing(lead, naive(rules, log, at)).map((what) => `${id}: ${what}`);
+  const isDisqualified = lead.disqualified !== null;
+  return [
+    ...differing(lead, naive(rules, log, at)).map((what) => `${id}: ${what}`),
+    ...(await told.differences({ id, keys: JSON.parse(keys) as string[], known: known === 1, isDisqualified })),
+  ];
 }
 
 function differing(lead: ShownLead, expected: NaiveResult): string[] {

@@ -6,6 +6,10 @@ export type Fate = "sent" | "counted" | "queued" | "rejected";
 
 export class Ledger {
   private readonly fates = new Map<string, Fate>();
+  /** Messages of people who were erased, sent again since: they count for nobody. */
+  readonly erased = new Set<string>();
+  /** Messages with a token, and whether it proves who sent them. */
+  readonly proofs = new Map<string, boolean>();
   /** Beacons answered `202`, to be sent again if the queue should be lost. */
   private queued: Beacon[] = [];
   readonly statuses: Record<string, number> = {};
@@ -42,7 +46,8 @@ export class Ledger {
   }
 
   get acknowledged(): string[] {
-    return [...this.fates].filter(([, fate]) => fate === "counted" || fate === "queued").map(([id]) => id);
+    const isTaken = (fate: Fate) => fate === "counted" || fate === "queued";
+    return [...this.fates].filter(([id, fate]) => isTaken(fate) && !this.erased.has(id)).map(([id]) => id);
   }
 
   get size(): number {

@@ -5,8 +5,17 @@ import { Random } from "../random.ts";
 import type { SendTo } from "./people.ts";
 import { VERSIONS } from "./rules.ts";
 
+/** What is done how often. */
+const WORK = { note: 30, run: 20, look: 20, split: 15, replay: 4, publish: 2 };
+/** The site whose publishers ask for crossings that new rules cause to be told. */
+export const NOTIFIED = 1;
 /** Between two doings. */
 const PAUSE_MS = 150;
+
+interface Known {
+  id: string;
+  visitors: { id: string; verified: boolean }[];
+}
 
 export class Marketers {
   /** How often what was done, and how often it failed. */
@@ -15,6 +24,8 @@ export class Marketers {
   private sites: readonly BenchSite[];
   private readonly sendTo: SendTo;
   private published = 0;
+  /** Dead letters replayed. */
+  replayed = 0;
 
   constructor(seed: number, sites: readonly BenchSite[], sendTo: SendTo) {
     this.random = new Random(seed + 1_000);
@@ -28,7 +39,7 @@ export class Marketers {
 
   async work(until: number): Promise<void> {
     while (Date.now() < until) {
-      const what = this.random.weighted({ note: 30, run: 20, look: 20, publish: 2 });
+      const what = this.random.weighted(WORK);
       const site = this.sites[this.random.between(0, this.sites.length - 1)];
       const isDone = site ? await this.doing(what, site).catch(() => false) : false;
       const name = isDone ? what : `${what} failed`;
@@ -37,14 +48,31 @@ export class Marketers {
     }
   }
 
-  private async doing(what: "note" | "run" | "look" | "publish", site: BenchSite): Promise<boolean> {
+  private async doing(what: keyof typeof WORK, site: BenchSite): Promise<boolean> {
     if (what === "note") return await this.note(site);
     if (what === "look") return Boolean(await site.rest("/v1/leads?limit=20"));
     if (what === "publish") {
       const document = VERSIONS[++this.published % VERSIONS.length];
-      return Boolean(await site.rest("/v1/rules", "PUT", document));
+      const asks = site === this.sites[NOTIFIED] ? "?notify=true" : "";
+      return Boolean(await site.rest(`/v1/rules${asks}`, "PUT", document));
     }
-    return (await this.sendTo({ method: "GET", path: "/cdn-cgi/handler/scheduled" })).status === 200;
+    if (what === "split") return await this.split(site);
+    if (what === "replay") {
+      this.replayed += (await site.rest<{ replayed: number }>("/v1/dead-letters/replay", "POST", {})).replayed;
+      return true;
+    }
+    // As if called by hand: the cron's own run waits for what becomes due.
+    return (await this.sendTo({ method: "GET", path: "/cdn-cgi/handler/scheduled?cron=" })).status === 200;
+  }
+
+  /** Undoes a join of somebody who only claimed to be who they are; `true` too where nobody did. */
+  private async split(site: BenchSite): Promise<boolean> {
+    const { data } = await site.rest<{ data: Known[] }>("/v1/leads?limit=200&known=true");
+    for (const { id, visitors } of this.random.shuffled(data)) {
+      const claimant = visitors.length > 1 && visitors.find(({ verified }) => !verified);
+      if (claimant) return Boolean(await site.rest(`/v1/leads/${id}/split`, "POST", { visitor: claimant.id }));
+    }
+    return true;
   }
 
   private async note(site: BenchSite): Promise<boolean> {

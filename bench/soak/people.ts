@@ -7,6 +7,8 @@ import type { BenchSite } from "../measure/site.ts";
 import { Random } from "../random.ts";
 import { type Beacon, Sessions } from "../sessions.ts";
 import type { Ledger } from "./ledger.ts";
+import { post } from "./post.ts";
+import { identified } from "./proof.ts";
 
 const DAY_MS = 86_400_000;
 /** What the visits of a soak are spread over, as their browsers' clocks say. */
@@ -16,8 +18,20 @@ const STEP_MS = 20_000;
 /** Beacons sent before that may be sent again. */
 const REMEMBERED = 500;
 
+/** Kept beacons sent at once in the end. */
+const KEPT_AT_ONCE = 8;
+
 /** How often what happens, 0 to 1. */
-const CHANCE = { late: 0.05, twice: 0.05, again: 0.05, together: 0.2, join: 0.02, borrowed: 0.01 };
+const CHANCE = {
+  late: 0.05,
+  twice: 0.05,
+  again: 0.05,
+  together: 0.2,
+  join: 0.02,
+  borrowed: 0.01,
+  token: 0.1,
+  same: 0.3,
+};
 
 export type SendTo = (sent: Sent) => Promise<Reply>;
 
@@ -36,6 +50,7 @@ export class People {
   private readonly random: Random;
   private readonly start = Date.now();
   private joins = 0;
+  private logins = 0;
   private readonly ledger: Ledger;
   private sites: readonly BenchSite[];
   private readonly lengthMs: number;
@@ -85,7 +100,11 @@ export class People {
 
   /** Everything that is still kept; what fails again stays. */
   async sendKept(): Promise<void> {
-    for (const one of this.kept.splice(0)) await this.send(one);
+    const work = this.kept.splice(0).values();
+    const some = async () => {
+      for (const one of work) await this.send(one);
+    };
+    await Promise.all(Array.from({ length: KEPT_AT_ONCE }, some));
   }
 
   /** What was answered `202` before the queue was lost, to be sent again. */
@@ -135,29 +154,30 @@ export class People {
         await this.send({ site, beacon: timed({ visitor, messages: [message] }, at), isTrusted: true });
       }
     }
+    if (random.isLucky(CHANCE.token)) await this.prove(site, sessions, one, at);
     if (random.isLucky(CHANCE.borrowed)) {
       const claim = sessions.message(one, { type: "identify", traits: { email: `${other}@acme.example` } });
       await this.send({ site, beacon: timed({ visitor: one, messages: [claim] }, at) });
     }
   }
 
+  /** Somebody logs in, who may have done so in another browser too. */
+  private async prove(site: number, sessions: Sessions, visitor: string, at: number): Promise<void> {
+    const shop = this.sites[site];
+    if (!shop) return;
+    const userId = `t${this.random.isLucky(CHANCE.same) ? this.random.between(0, this.logins) : ++this.logins}`;
+    const { message, isProved } = await identified(shop, sessions, visitor, userId, this.random);
+    this.ledger.proofs.set(message.messageId, isProved);
+    await this.sendNow({ site, beacon: timed({ visitor, messages: [message] }, at) });
+  }
+
   private async send(one: Kept): Promise<void> {
     const { beacon, isTrusted } = one;
     const site = this.sites[one.site];
     if (!site) throw new Error(`nobody's visitor: ${beacon.visitor}`);
-    this.ledger.began(beacon);
-    const sent = isTrusted ? site.imported(beacon.messages) : site.beacon(beacon.messages);
-    const isolate = this.random.pick(["a", "b"]);
-    const reply = await this.sendTo({ ...sent, headers: { ...sent.headers, "x-isolate": isolate } }).catch(() => null);
-    const rejected = reply?.status === 200 || reply?.status === 202 ? rejectedIn(reply.body) : [];
-    this.ledger.answered(beacon, reply?.status ?? 0, rejected);
-    if (!reply || reply.status >= 429) this.kept.push(one);
+    const status = await post(site, this.sendTo, this.ledger, this.random, { beacon, isTrusted });
+    if (status === 0 || status >= 429) this.kept.push(one);
   }
-}
-
-function rejectedIn(body: string): string[] {
-  const { rejected } = JSON.parse(body) as { rejected: { messageId: string }[] };
-  return rejected.map(({ messageId }) => messageId);
 }
 
 function timed({ visitor, messages }: Beacon, at: number): Beacon {

@@ -9,9 +9,11 @@ import { BenchSite, makeSite } from "../measure/site.ts";
 import { Random } from "../random.ts";
 import type { Counts, Mishaps } from "../wrapped.ts";
 import { judge, type Verdict } from "./judge.ts";
+import { Leavers } from "./leavers.ts";
 import { Ledger } from "./ledger.ts";
 import { Marketers } from "./marketers.ts";
 import { People } from "./people.ts";
+import { Receiver } from "./receiver.ts";
 import { VERSIONS } from "./rules.ts";
 
 export interface SoakOptions {
@@ -28,6 +30,9 @@ export interface Soaked {
   statuses: Record<string, number>;
   mishaps: Record<string, number>;
   queue: { messages: number; letters: Record<string, number>; resent: number };
+  webhooks: { announcements: number; calls: number; refused: number };
+  erasures: { erased: number; returned: number; resent: number };
+  tokens: { holding: number; others: number };
   marketers: Record<string, number>;
   kills: number;
   verdict: Verdict;
@@ -49,6 +54,7 @@ class Soak {
   private readonly random: Random;
   /** Of isolates that are no more. */
   private readonly ended: Counts[] = [];
+  private readonly receiver = new Receiver();
   private kills = 0;
   private resent = 0;
   private readonly options: SoakOptions;
@@ -69,10 +75,13 @@ class Soak {
     const [one, two, three] = await Promise.all(Array.from({ length: SITES }, () => makeSite(host, VERSIONS[0], 2)));
     if (!one || !two || !three) throw new Error("no sites");
     this.sites = [one, two, three];
+    for (const site of this.sites) await this.receiver.listenTo(site);
     const sendTo = this.sender();
     const people = new People({ seed, sites: [one, two, three], visitors, lengthMs, ledger: this.ledger, sendTo });
     const marketers = new Marketers(seed, this.sites, sendTo);
+    const leavers = new Leavers(seed, () => this.sites, this.ledger, sendTo);
     const end = Date.now() + lengthMs;
+    const leaving = leavers.work(end);
     for (let part = 0; part <= kills; part++) {
       await this.mishaps(this.options.mishaps);
       const until = end - (lengthMs * (kills - part)) / (kills + 1);
@@ -80,9 +89,10 @@ class Soak {
       await Promise.all([...this.crowd(people, until), marketers.work(until), killed]);
       if (killed) await this.restart(people, marketers);
     }
-    await this.settle(people);
-    const verdict = await this.judged();
-    return this.told(marketers.done, verdict);
+    await this.settle(people, Promise.all([leaving, leavers.finish()]));
+    this.replayed += marketers.replayed;
+    const verdict = await this.judged(leavers.complaints);
+    return this.told(marketers.done, leavers, verdict);
   }
 
   private crowd(people: People, until: number): Promise<void>[] {
@@ -141,18 +151,45 @@ class Soak {
     marketers.moveTo(this.sites);
   }
 
-  /** Without faults: what is kept is sent, the queue empties, dead letters are replayed. */
-  private async settle(people: People): Promise<void> {
-    this.say("soak: faults off; sending what is kept, emptying the queue");
+  /** Without faults: the queue empties, what is kept is sent, dead letters are replayed, webhooks are told the rest. */
+  private async settle(people: People, leaving: Promise<unknown>): Promise<void> {
+    this.say("soak: faults off; emptying the queue, sending what is kept");
+    this.receiver.isFailing = false;
     await this.mishaps(0);
+    await leaving;
+    await this.emptied();
     for (let round = 0; people.kept.length > 0 && round < FLUSHES; round++) await people.sendKept();
     if (people.kept.length > 0) throw new Error(`${people.kept.length} beacons are not taken, though nothing fails`);
+    await this.emptied();
+    for (const site of this.sites) await this.replayDead(site);
+    await this.allTold();
+  }
+
+  private async emptied(): Promise<void> {
     const start = Date.now();
     while ((await this.waiting()) > 0) {
       if (Date.now() - start > DRAIN_MAX_MS) throw new Error(`${await this.waiting()} letters stay in the queue`);
       await pause(250);
     }
-    for (const site of this.sites) await this.replayDead(site);
+  }
+
+  /** Calls webhooks with all that still waits for its time. */
+  private async allTold(): Promise<void> {
+    this.say("soak: telling webhooks what they have not taken yet");
+    const start = Date.now();
+    for (;;) {
+      const reply = await this.sender()({ method: "GET", path: "/cdn-cgi/handler/scheduled?cron=" });
+      if (reply.status !== 200) throw new Error(`the scheduled run failed: ${reply.body}`);
+      const { results } = await (await this.database())
+        .prepare("SELECT site_id siteId, webhook_id webhook, id FROM deliveries WHERE due_at IS NOT NULL")
+        .all<{ siteId: string; webhook: string; id: string }>();
+      if (results.length === 0) return;
+      if (Date.now() - start > DRAIN_MAX_MS) throw new Error(`${results.length} deliveries are not taken`);
+      for (const { siteId, webhook, id } of results) {
+        const site = this.sites.find((one) => one.id === siteId);
+        await site?.rest(`/v1/webhooks/${webhook}/redeliver`, "POST", { delivery: id });
+      }
+    }
   }
 
   private replayed = 0;
@@ -175,23 +212,30 @@ class Soak {
     return (await this.allCounts()).reduce((sum, { posted, acked, buried }) => sum + posted - acked - buried, 0);
   }
 
-  private async judged(): Promise<Verdict> {
-    this.say("soak: comparing every lead");
+  private async database() {
     if (!this.host) throw new Error("nothing runs");
-    return await judge(await this.host.database(), this.sites, this.ledger);
+    return await this.host.database();
   }
 
-  private async told(marketers: Record<string, number>, verdict: Verdict): Promise<Soaked> {
+  private async judged(complaints: readonly string[]): Promise<Verdict> {
+    this.say("soak: comparing every lead");
+    const verdict = await judge(await this.database(), this.sites, this.ledger, this.receiver);
+    return { ...verdict, differences: [...complaints, ...verdict.differences] };
+  }
+
+  private async told(marketers: Record<string, number>, leavers: Leavers, verdict: Verdict): Promise<Soaked> {
     const all = [...this.ended, ...(await this.allCounts())];
     const mishaps: Record<string, number> = {};
     for (const one of all)
       for (const [name, count] of Object.entries(one.mishaps)) mishaps[name] = (mishaps[name] ?? 0) + count;
     const sum = (of: (counts: Counts) => number) => all.reduce((total, one) => total + of(one), 0);
     const { statuses, queuedMessages } = this.ledger;
+    const proofs = [...this.ledger.proofs.values()];
     const letters = {
       posted: sum(({ posted }) => posted),
       taken: sum(({ acked }) => acked),
       "put back": sum(({ retried }) => retried),
+      doomed: sum(({ doomed }) => doomed),
       "died of age": sum(({ buried }) => buried),
       "dead and replayed": this.replayed,
     };
@@ -201,6 +245,13 @@ class Soak {
       statuses,
       mishaps,
       queue: { messages: queuedMessages, letters, resent: this.resent },
+      webhooks: {
+        announcements: this.receiver.announcements,
+        calls: this.receiver.calls,
+        refused: this.receiver.refused,
+      },
+      erasures: { erased: leavers.erased, returned: leavers.returned, resent: leavers.resent },
+      tokens: { holding: proofs.filter(Boolean).length, others: proofs.filter((holds) => !holds).length },
       marketers,
       kills: this.kills,
       verdict,
@@ -208,6 +259,7 @@ class Soak {
   }
 
   async stop(): Promise<void> {
+    this.receiver.stop();
     this.client?.close();
     await this.host?.stop();
   }

@@ -78,16 +78,18 @@ export class FaultyDatabase<D1> {
   countsRaw = false;
   /** Asked at every round trip what is to happen to it; may call `failStatement`. */
   dice: (() => Mishap | null) | null = null;
+  /** A batch that binds a text with one of these in it fails, always. */
+  readonly sick = new Set<string>();
   private faults: Fault[] = [];
   private failing: number | null = null;
   private broken: Fault | null = null;
 
   constructor(real: D1) {
     const database = real as unknown as Database & Sessions;
-    const inner = new WeakMap<object, { statement: Statement; writes: boolean }>();
-    const wrap = (statement: Statement, writes: boolean): Statement => {
+    const inner = new WeakMap<object, { statement: Statement; writes: boolean; values: unknown[] }>();
+    const wrap = (statement: Statement, writes: boolean, bound: unknown[] = []): Statement => {
       const one: Statement = {
-        bind: (...values) => wrap(statement.bind(...values), writes),
+        bind: (...values) => wrap(statement.bind(...values), writes, values),
         all: () => this.trip(() => statement.all()),
         run: () => this.trip(() => statement.run()),
         raw: (...args) =>
@@ -99,7 +101,7 @@ export class FaultyDatabase<D1> {
           }),
         first: (...args) => this.trip(() => statement.first(...args)),
       };
-      inner.set(one, { statement, writes });
+      inner.set(one, { statement, writes, values: bound });
       return one;
     };
     const wrapAll = (database: Database): Database => ({
@@ -107,6 +109,9 @@ export class FaultyDatabase<D1> {
       batch: (statements) =>
         this.trip(() => {
           const all = statements.map((one) => inner.get(one)?.statement ?? one);
+          const texts = this.sick.size > 0 ? statements.flatMap((one) => inner.get(one)?.values ?? []) : [];
+          if ([...this.sick].some((text) => texts.some((value) => String(value).includes(text))))
+            throw new Error("D1_ERROR: internal error");
           if (this.failing !== null && statements.some((one) => inner.get(one)?.writes)) {
             if (this.failing < all.length) all.splice(this.failing, 1, database.prepare(FAILING_SQL));
             this.failing = null;

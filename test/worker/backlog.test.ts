@@ -152,6 +152,26 @@ test("while a visitor's beacon waits, their next ones wait behind it, and are fo
   expect(events.map(({ properties }) => properties?.path)).toEqual(["/1", "/2", "/3"]);
 });
 
+test("whoever is there all the time is done with waiting soon after the database is back", async () => {
+  const faulty = new FaultyDatabase(DB);
+  let now = Date.now();
+  const clock = () => now;
+  const shelf = new Shelf();
+  const { api } = startIsolate({ db: faulty.db, clock, env: { BEACONS: shelf as unknown as Queue<Letter> } });
+  const site = await api.createSite({ ...PLAIN_RULES, levels: LEVELS });
+  await warmUp(site);
+  const visitor = unique("v");
+  faulty.break(OVERLOADED);
+  expect((await site.post([page(visitor)])).status).toBe(202);
+  faulty.heal();
+  const statuses: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    now += 6_000;
+    statuses.push((await site.post([page(visitor)])).status);
+  }
+  expect(statuses).toEqual([202, 202, 200, 200]);
+});
+
 test("neither database nor queue: 503, and nothing is acknowledged", async () => {
   const { faulty, shelf, site } = await rig();
   faulty.break(OVERLOADED);
