@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import * as esbuild from "esbuild";
 import { ROOT } from "../demo/runtime.ts";
 import type { Figures, Machine } from "./figures.ts";
-import { buildTag, buildWorker } from "./host.ts";
+import { buildFiles, buildWorker } from "./host.ts";
 import { measureCost } from "./measure/cost.ts";
 import { measureCpu } from "./measure/cpu.ts";
 import { measureLeads } from "./measure/leads.ts";
@@ -58,7 +58,7 @@ const say = (line: string) =>
 
 async function measure(plan: (typeof PLANS)["full"], isQuick: boolean, sizes: number[]): Promise<Figures> {
   const machine = machineNow();
-  buildTag();
+  buildFiles();
   say("bench: building the Worker");
   const built = buildWorker();
   say("bench: speed");

@@ -39,10 +39,10 @@ export interface Metafile {
   outputs: Record<string, { bytes: number; inputs: Record<string, { bytesInOutput: number }> }>;
 }
 
-/** The tag, which is a part of the Worker. */
-export function buildTag(): void {
-  const run = spawnSync(process.execPath, [join(ROOT, "snippet/build.mjs")], { cwd: ROOT, encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`the tag could not be built:\n${run.stdout}${run.stderr}`);
+/** The tag, and the files beside the Worker. */
+export function buildFiles(): void {
+  const run = spawnSync(process.execPath, [join(ROOT, "tools/build.ts")], { cwd: ROOT, encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`the tag and the files could not be built:\n${run.stdout}${run.stderr}`);
 }
 
 /** The Worker as `npm run deploy` would upload it: wrangler's own build, in wrangler.toml's words. */

@@ -25,7 +25,7 @@ import { tagRoutes } from "./http/tag";
 import { webhookRoutes } from "./http/webhooks";
 import { providerOf } from "./provider";
 
-export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
+export function createApp(deps: Deps, env: Omit<Env, "DB" | "ASSETS">): Hono {
   const app = new Hono();
   app.onError(problem);
   app.use(observe(deps, loggedOf(env.LOG_REQUESTS)));

@@ -6,6 +6,12 @@ declare module "node:async_hooks" {
   }
 }
 
+/** What tools/build.ts has made: paths of the files beside the Worker. */
+declare module "*/dist/files.json" {
+  const paths: Record<"dashboardStyle" | "dashboardScript" | "referenceStyle" | "referenceScript" | "freeMail", string>;
+  export default paths;
+}
+
 /** Files that wrangler.toml's `rules` make part of the Worker as text. */
 declare module "*.txt" {
   const text: string;

@@ -2,10 +2,12 @@
 import { type Context, Hono } from "hono";
 import { html, raw } from "hono/html";
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
+import paths from "../../dist/files.json";
 import type { Api } from "./context";
 import { ERRORS, type ErrorCode } from "./errors";
+import { serveFile } from "./file";
 import { describe } from "./openapi";
-import { ASSETS, Reference } from "./reference";
+import { Reference } from "./reference";
 
 /** What an error means, and what mends it. */
 const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
@@ -145,11 +147,7 @@ async function page(c: Context, content: Child, security: string): Promise<Respo
 
 export function docsRoutes(api: Api): Hono {
   const app = new Hono();
-  for (const { path, type, text } of ASSETS) {
-    app.get(path, (c) =>
-      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
-    );
-  }
+  for (const path of [paths.referenceStyle, paths.referenceScript]) serveFile(app, api.deps.files, path);
   app.get("/docs", (c) => {
     const { origin } = new URL(c.req.url);
     const description = describe(api.operations, origin);
