@@ -1,12 +1,14 @@
 /**
  * `npm run build`: makes what the Worker needs beside its source. The tag (snippet/build.mjs), which is a part of it as
- * text, and dist/assets/, files that are uploaded beside it and cost its start nothing: styles, scripts and the list of
- * mail providers. dist/files.json says under which names.
+ * text, and dist/assets/, files that are uploaded beside it and cost its start nothing: styles, scripts, lists, presets.
+ * dist/files.json says under which names.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Loader, transformSync } from "esbuild";
+import { REFERRERS } from "../worker/core/lists/referrers.ts";
+import { PRESET_NAMES } from "../worker/core/presets/index.ts";
 import { hash53 } from "../worker/core/text.ts";
 import "../snippet/build.mjs";
 
@@ -28,6 +30,10 @@ function freeMail(): Uint8Array {
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
   return new Uint8Array(new Uint32Array(new Set(domains.map((domain) => hash53(domain) % 2 ** 32))).sort().buffer);
+}
+
+function preset(name: string): unknown {
+  return JSON.parse(read(`worker/core/presets/${name}.json`));
 }
 
 /** What is in the folder, by the name that the Worker calls it by: its path without the digest, and its content. */
@@ -57,6 +63,14 @@ const FILES: Record<string, { path: string; content: string | Uint8Array }> = {
   freeMail: {
     path: "lists/free-mail",
     content: freeMail(),
+  },
+  referrers: {
+    path: "lists/referrers.json",
+    content: JSON.stringify(REFERRERS),
+  },
+  presets: {
+    path: "lists/presets.json",
+    content: JSON.stringify(Object.fromEntries(PRESET_NAMES.map((name) => [name, preset(name)]))),
   },
 };
 

@@ -6,7 +6,7 @@ import { MAIN } from "./db/directory";
 import { metered } from "./db/meter";
 import { SiteStore } from "./db/sites";
 import type { Env } from "./env";
-import { type Files, filesOf, readFreeMail } from "./files";
+import { type Files, filesOf, readLists } from "./files";
 import { type KeySet, keySetAt } from "./jwks";
 import { KeyStore } from "./keys";
 import { type LimitSettings, Limits } from "./limits";
@@ -91,7 +91,7 @@ export function createDeps(
     sites: new SiteStore(
       clock,
       (database) => required(dbOf, database),
-      () => readFreeMail(files),
+      () => readLists(files),
     ),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),

@@ -1,6 +1,7 @@
-/** The files beside the Worker (tools/build.ts): what pages load, and the list of free mail domains. */
+/** The files beside the Worker (tools/build.ts): what pages load, and what is too large to be carried about. */
 import paths from "../dist/files.json";
 import { isFreeMailKnown, learnFreeMail } from "./core/mail";
+import { areReferrersKnown, learnReferrers } from "./core/referrers";
 import { Failure } from "./failure";
 
 /** Answers a file by its path. */
@@ -14,13 +15,20 @@ export function filesOf(assets: Fetcher | undefined): Files {
   };
 }
 
+/** A file that is to be there; throws `busy` where it cannot be had. */
+export async function readFile(files: Files, path: string): Promise<Response> {
+  const answer = await files(path);
+  if (answer.ok) return answer;
+  throw new Failure("busy", "The files beside the Worker cannot be read at the moment. Try again.");
+}
+
 /**
- * Reads the list, once in the life of an isolate. Whoever comes while it is read reads it too: no request may wait for
- * what another one has begun, for that may be cut off.
+ * Reads the lists, once in the life of an isolate. Whoever comes while they are read reads them too: no request may wait
+ * for what another one has begun, for that may be cut off.
  */
-export async function readFreeMail(files: Files): Promise<void> {
-  if (isFreeMailKnown()) return;
-  const answer = await files(paths.freeMail);
-  if (!answer.ok) throw new Failure("busy", "The list of mail domains cannot be read at the moment. Try again.");
-  learnFreeMail(await answer.arrayBuffer());
+export async function readLists(files: Files): Promise<void> {
+  if (isFreeMailKnown() && areReferrersKnown()) return;
+  const [domains, hosts] = await Promise.all([readFile(files, paths.freeMail), readFile(files, paths.referrers)]);
+  learnFreeMail(await domains.arrayBuffer());
+  learnReferrers(await hosts.json());
 }

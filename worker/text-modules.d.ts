@@ -8,7 +8,10 @@ declare module "node:async_hooks" {
 
 /** What tools/build.ts has made: paths of the files beside the Worker. */
 declare module "*/dist/files.json" {
-  const paths: Record<"dashboardStyle" | "dashboardScript" | "referenceStyle" | "referenceScript" | "freeMail", string>;
+  const paths: Record<
+    "dashboardStyle" | "dashboardScript" | "referenceStyle" | "referenceScript" | "freeMail" | "referrers" | "presets",
+    string
+  >;
   export default paths;
 }
 

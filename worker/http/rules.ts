@@ -1,12 +1,12 @@
 /** Rules: read, publish, look back, check and try out. */
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { PRESETS } from "../core/presets";
 import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { presets } from "../presets";
 import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
@@ -38,7 +38,10 @@ export function rulesRoutes(api: Api): Hono {
       query: siteQuery,
       answer: answers.list(z.strictObject({ name: z.string(), rules: z.looseObject({}) })),
     },
-    async () => ({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null }),
+    async ({ deps }) => {
+      const all = await presets(deps.files);
+      return { data: Object.entries(all).map(([name, rules]) => ({ name, rules })), nextCursor: null };
+    },
   );
   return app;
 }

@@ -1,7 +1,7 @@
 /** The editor of rules: a draft comes with every form, is changed, judged or tried as the button says, and goes back. */
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import { PRESET_NAMES, PRESETS } from "../../core/presets";
+import { PRESET_NAMES } from "../../core/presets";
 import { tooDeep } from "../../core/read";
 import { readStory } from "../../core/story";
 import { leadName } from "../../dashboard/format";
@@ -13,6 +13,7 @@ import { type Judged, type Verdict, VerdictNotice, type ViewName } from "../../d
 import { readingAgain } from "../../db/refusal";
 import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
+import { presets } from "../../presets";
 import { refoldAndTell } from "../../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, seenOn } from "../../rules";
 import { type Trial, tryLead, tryStory } from "../../trial";
@@ -139,7 +140,7 @@ async function changed({ site, deps }: Visit, draft: Draft, action: string): Pro
   const { view, document, unreadable } = draft;
   const [verb = "", subject = ""] = action.split(" ");
   const preset = PRESET_NAMES.find((name) => name === subject);
-  if (verb === "preset" && preset) return { draft: draftOf(PRESETS[preset], view), open: [] };
+  if (verb === "preset" && preset) return { draft: draftOf((await presets(deps.files))[preset], view), open: [] };
   if (verb === "restart") {
     return { draft: draftOf(JSON.parse((await rulesInForce(deps, site.id)).document), view), open: [] };
   }
