@@ -1,12 +1,14 @@
 /**
  * `npm run build`: makes what the Worker needs beside its source. The tag (snippet/build.mjs), which is a part of it as
- * text, and dist/assets/, files that are uploaded beside it and cost its start nothing: styles, scripts, lists, presets.
- * dist/files.json says under which names.
+ * text, and dist/assets/, files that are uploaded beside it and cost its start nothing: styles, scripts, lists, presets
+ * and what is told of the API.
+ dist/files.js says under which names.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Loader, transformSync } from "esbuild";
+import { pathToFileURL } from "node:url";
+import { buildSync, type Loader, transformSync } from "esbuild";
 import { REFERRERS } from "../worker/core/lists/referrers.ts";
 import { PRESET_NAMES } from "../worker/core/presets/index.ts";
 import { hash53 } from "../worker/core/text.ts";
@@ -36,8 +38,10 @@ function preset(name: string): unknown {
   return JSON.parse(read(`worker/core/presets/${name}.json`));
 }
 
-/** What is in the folder, by the name that the Worker calls it by: its path without the digest, and its content. */
-const FILES: Record<string, { path: string; content: string | Uint8Array }> = {
+/** By the name that the Worker calls a file by: its path without the digest, and its content. */
+type Files = Record<string, { path: string; content: string | Uint8Array }>;
+
+const FILES: Files = {
   dashboardStyle: {
     path: "dashboard/assets/style.css",
     content: joined(
@@ -60,6 +64,10 @@ const FILES: Record<string, { path: string; content: string | Uint8Array }> = {
     path: "docs/reference.js",
     content: joined("js", ["worker/http/reference/script.js.txt"]),
   },
+  errorsStyle: {
+    path: "docs/errors.css",
+    content: joined("css", ["worker/http/reference/errors.css.txt"]),
+  },
   freeMail: {
     path: "lists/free-mail",
     content: freeMail(),
@@ -80,16 +88,48 @@ function named(path: string, content: string | Uint8Array): string {
   return `/${path.replace(/(\.\w+)?$/, (extension) => `-${digest}${extension}`)}`;
 }
 
+/** What is told of the API, out of its declarations. Its pages name the files that were made before. */
+async function reference(): Promise<Files> {
+  const outfile = join(ROOT, "dist/reference.mjs");
+  buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: ["worker/reference.ts"],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    loader: { ".txt": "text" },
+    outfile,
+    logLevel: "warning",
+  });
+  type Made = Record<"openapi" | "rulesSchema" | "docs" | "errors", string>;
+  const built = (await import(pathToFileURL(outfile).href)) as { reference(): Promise<Made> };
+  const { openapi, rulesSchema, docs, errors } = await built.reference();
+  return {
+    openapi: { path: "docs/openapi.json", content: openapi },
+    rulesSchema: { path: "docs/rules.schema.json", content: rulesSchema },
+    // Without an extension: Cloudflare would send whoever asks for one that ends in .html elsewhere.
+    docs: { path: "docs/reference", content: docs },
+    errors: { path: "docs/errors", content: errors },
+  };
+}
+
 const folder = join(ROOT, "dist/assets");
-const names = Object.entries(FILES).map(([name, { path, content }]) => {
-  const address = named(path, content);
-  mkdirSync(dirname(join(folder, address)), { recursive: true });
-  writeFileSync(join(folder, address), content);
-  return [name, address];
-});
-writeFileSync(join(ROOT, "dist/files.json"), `${JSON.stringify(Object.fromEntries(names), null, 2)}\n`);
+const names: Record<string, string> = {};
+
+function write(files: Files): void {
+  for (const [name, { path, content }] of Object.entries(files)) {
+    const address = named(path, content);
+    mkdirSync(dirname(join(folder, address)), { recursive: true });
+    writeFileSync(join(folder, address), content);
+    names[name] = address;
+  }
+  writeFileSync(join(ROOT, "dist/files.js"), `export default ${JSON.stringify(names, null, 2)};\n`);
+}
+
+write(FILES);
+write(await reference());
 // Only now: a server that runs meanwhile finds its files at any time.
-const made = new Set(names.map(([, address = ""]) => join(folder, address)));
+const made = new Set(Object.values(names).map((address) => join(folder, address)));
 for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name);
   if (entry.isFile() && !made.has(path)) rmSync(path);

@@ -1,5 +1,5 @@
 /** The files beside the Worker (tools/build.ts): what pages load, and what is too large to be carried about. */
-import paths from "../dist/files.json";
+import paths from "../dist/files.js";
 import { isFreeMailKnown, learnFreeMail } from "./core/mail";
 import { areReferrersKnown, learnReferrers } from "./core/referrers";
 import { Failure } from "./failure";

@@ -7,9 +7,20 @@ declare module "node:async_hooks" {
 }
 
 /** What tools/build.ts has made: paths of the files beside the Worker. */
-declare module "*/dist/files.json" {
+declare module "*/dist/files.js" {
   const paths: Record<
-    "dashboardStyle" | "dashboardScript" | "referenceStyle" | "referenceScript" | "freeMail" | "referrers" | "presets",
+    | "dashboardStyle"
+    | "dashboardScript"
+    | "referenceStyle"
+    | "referenceScript"
+    | "errorsStyle"
+    | "freeMail"
+    | "referrers"
+    | "presets"
+    | "openapi"
+    | "rulesSchema"
+    | "docs"
+    | "errors",
     string
   >;
   export default paths;

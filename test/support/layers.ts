@@ -27,8 +27,10 @@ function roomOf(path: string): Room | null {
   if (path === "snippet/wire") return "wire";
   if (path.startsWith("snippet/")) return "snippet";
   if (path.startsWith("dist/")) return "built";
-  const inWorker = /^worker\/(?:(core|db|http|dashboard)\/|(index|app|env)$|[^/]+$)/.exec(path);
+  const inWorker = /^worker\/(?:(core|db|http|dashboard)\/|(index|app|env|reference)$|[^/]+$)/.exec(path);
   if (!inWorker) return null;
+  // Made of all that there is, as the entry points are.
+  if (inWorker[2] === "reference") return "index";
   return (inWorker[1] ?? inWorker[2] ?? "verbs") as Room;
 }
 

@@ -1,6 +1,6 @@
 /** What is around every page: the head, the bar with its menu, and the small parts that pages share. */
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
-import paths from "../../dist/files.json";
+import paths from "../../dist/files.js";
 import type { Frame, Ladder } from "./data";
 
 const ICON =

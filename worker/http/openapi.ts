@@ -2,11 +2,9 @@
  * `GET /openapi.json`: the calls of the API, told from the declarations that route and check them (OpenAPI 3.1). Nothing
  * of it is written by hand beside them.
  */
-import { Hono } from "hono";
 import * as z from "zod";
 import { rulesJsonSchema } from "../core/schema";
 import { problem } from "./answers";
-import type { Api } from "./context";
 import { ERRORS, type ErrorCode } from "./errors";
 import { AS } from "./input";
 import { type Operation, RULES } from "./route";
@@ -44,17 +42,6 @@ export interface Description {
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Described>>;
   components: { schemas: Record<string, JsonSchema>; securitySchemes: object };
-}
-
-/** How long a description may be kept, seconds: it changes only with a new version of the Worker. */
-const MAX_AGE_S = 600;
-
-export function openapiRoutes(api: Api): Hono {
-  return new Hono().get("/openapi.json", (c) => {
-    c.header("Cache-Control", `public, max-age=${MAX_AGE_S}`);
-    c.header("Access-Control-Allow-Origin", "*");
-    return c.json(describe(api.operations, new URL(c.req.url).origin));
-  });
 }
 
 const TAGS: Record<string, string> = {

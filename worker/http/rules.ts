@@ -1,7 +1,6 @@
 /** Rules: read, publish, look back, check and try out. */
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { rulesJsonSchema } from "../core/schema";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -14,12 +13,6 @@ import * as answers from "./answers";
 import { type Api, later, SITE, siteOf, siteQuery } from "./context";
 import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
 import { Calls, RULES } from "./route";
-
-export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
-  c.header("Cache-Control", "public, max-age=600");
-  c.header("Access-Control-Allow-Origin", "*");
-  return c.json(rulesJsonSchema());
-});
 
 export function rulesRoutes(api: Api): Hono {
   const app = new Hono();

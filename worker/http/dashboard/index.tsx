@@ -1,7 +1,7 @@
 /** The dashboard: its door, its files and its sections. Pages are HTML in worker/dashboard, here is what they show. */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import paths from "../../../dist/files.json";
+import paths from "../../../dist/files.js";
 import { ProblemPage } from "../../dashboard/problem";
 import { SignIn } from "../../dashboard/sign-in";
 import { Failure } from "../../failure";

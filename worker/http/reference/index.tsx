@@ -1,6 +1,6 @@
 /** `GET /docs`: the API as people read it, made on the server from the description that `GET /openapi.json` gives. */
 import type { FC } from "hono/jsx";
-import paths from "../../../dist/files.json";
+import paths from "../../../dist/files.js";
 import type { Described, Description } from "../openapi";
 import { Call } from "./call";
 import { Fields, Type } from "./schema";
