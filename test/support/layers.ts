@@ -11,7 +11,7 @@ type Room = "wire" | "snippet" | "core" | "env" | "db" | "verbs" | "dashboard" |
 const MAY_IMPORT: Record<Exclude<Room, "built">, { rooms: Room[]; packages: "any" | string[] }> = {
   wire: { rooms: [], packages: [] },
   snippet: { rooms: ["snippet", "wire"], packages: [] },
-  core: { rooms: ["core", "wire"], packages: ["zod"] },
+  core: { rooms: ["core", "wire"], packages: ["zod/mini", "zod/locales"] },
   env: { rooms: ["core", "wire"], packages: "any" },
   db: { rooms: ["db", "core", "wire"], packages: "any" },
   verbs: { rooms: ["verbs", "db", "core", "wire", "env", "built"], packages: "any" },

@@ -1,5 +1,9 @@
 /** What is wrong with a document: all of it at once, each with the place and what would be right. */
-import type * as z from "zod";
+import { en } from "zod/locales";
+import * as z from "zod/mini";
+
+// Without it every message is "Invalid input".
+z.config(en());
 
 export interface Problem {
   /** JSON pointer in URI fragment form, for instance `#/rules/3/points`. */

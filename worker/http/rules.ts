@@ -1,6 +1,7 @@
 /** Rules: read, publish, look back, check and try out. */
 import { type Context, Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
+import { described, withMeta } from "../core/described";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -133,7 +134,7 @@ function versions(calls: RulesCalls): void {
       answer: answers.wholeVersion,
     },
     async ({ deps, c, site: { id } }) => {
-      const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), {
+      const wanted = checked(z.object({ version: z.pipe(z.coerce.number(), version) }), {
         version: c.req.param("version"),
       });
       const found = await rulesVersion(deps, id, wanted.version);
@@ -179,15 +180,15 @@ function trying(calls: RulesCalls): void {
 }
 
 /** Any JSON: core/compile.ts says all that is wrong with it. Described by the schema at `/rules.schema.json`. */
-const rulesDocument = z.unknown().meta({ id: RULES });
+const rulesDocument = withMeta(z.unknown(), { id: RULES });
 const MINIMAL = {
   rules: [{ id: "pricing", on: "page", where: { path: "/pricing*" }, points: 15 }],
   levels: { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 35 } } }] },
 };
-const version = z.int("must be a version's number").min(1, "must be a version's number");
+const version = z.int("must be a version's number").check(z.gte(1, "must be a version's number"));
 const publishQuery = z.strictObject({
   ...SITE,
-  notify: flag.default(false).describe("Whether levels crossed because of it are announced."),
+  notify: described(z._default(flag, false), "Whether levels crossed because of it are announced."),
 });
 
 function answer(c: Context, version: number, rules: unknown): Response {

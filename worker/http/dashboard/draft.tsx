@@ -1,6 +1,6 @@
 /** The editor of rules: a draft comes with every form, is changed, judged or tried as the button says, and goes back. */
 import type { Context, Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { PRESET_NAMES } from "../../core/presets";
 import { tooDeep } from "../../core/read";
 import { readStory } from "../../core/story";
@@ -91,18 +91,24 @@ const STATUS = {
   stale: 412,
 } as const;
 
-const version = z.coerce.number("must be a version's number").pipe(z.int("must be a version's number").min(1));
-const text = z.string().default("");
+const version = z.pipe(
+  z.coerce.number("must be a version's number"),
+  z.int("must be a version's number").check(z.gte(1)),
+);
+const text = z._default(z.string(), "");
 const editForm = z.object({
   action: text,
   expected: version,
-  notify: z
-    .string()
-    .optional()
-    .transform((value) => value === "true"),
-  who: text.pipe(z.string().trim().max(300, "must be at most 300 characters")),
+  notify: z.pipe(
+    z.optional(z.string()),
+    z.transform((value) => value === "true"),
+  ),
+  who: z.pipe(text, z.string().check(z.trim(), z.maxLength(300, "must be at most 300 characters"))),
   // Text areas send CRLF, whatever was put into them.
-  story: text.transform((story) => story.replaceAll("\r\n", "\n")),
+  story: z.pipe(
+    text,
+    z.transform((story) => story.replaceAll("\r\n", "\n")),
+  ),
 });
 type EditForm = z.output<typeof editForm>;
 

@@ -1,6 +1,6 @@
 /** Pages about webhooks: the list, and one with its deliveries. */
 import type { Context, Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../../core/announce";
 import { SecretPage } from "../../dashboard/keys";
 import { WebhookPage, WebhooksPage } from "../../dashboard/webhooks";
