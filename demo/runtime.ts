@@ -144,7 +144,6 @@ export async function bundle(entry: string): Promise<string> {
       target: "es2024",
       conditions: ["workerd", "worker", "browser"],
       external: ["cloudflare:*", "node:*"],
-      loader: { ".txt": "text" },
       sourcemap: "inline",
       logLevel: "silent",
     })

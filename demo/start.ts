@@ -92,7 +92,7 @@ function stateFolder(): string {
 function build(): void {
   const run = spawnSync(process.execPath, [join(ROOT, "tools/build.ts")], { cwd: ROOT, encoding: "utf8" });
   if (run.status === 0) return;
-  throw new StartError(`the tag and the files could not be built (node tools/build.ts):\n${run.stdout}${run.stderr}`);
+  throw new StartError(`the files could not be built (node tools/build.ts):\n${run.stdout}${run.stderr}`);
 }
 
 async function waitUntilAnswering(origin: string): Promise<void> {

@@ -1,8 +1,7 @@
 /**
- * `npm run build`: makes what the Worker needs beside its source. The tag (snippet/build.mjs), which is a part of it as
- * text, and dist/assets/, files that are uploaded beside it and cost its start nothing: styles, scripts, lists, presets
- * and what is told of the API.
- dist/files.js says under which names.
+ * `npm run build`: makes what the Worker needs beside its source, dist/assets/: files that are uploaded beside it and cost
+ * its start nothing. They are the tag (snippet/build.mjs), styles, scripts, lists, presets and what is told of the API.
+ * dist/files.js says under which names.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,6 +41,7 @@ function preset(name: string): unknown {
 type Files = Record<string, { path: string; content: string | Uint8Array }>;
 
 const FILES: Files = {
+  tag: { path: "k.js", content: read("dist/k.js") },
   dashboardStyle: {
     path: "dashboard/assets/style.css",
     content: joined(
@@ -97,7 +97,6 @@ async function reference(): Promise<Files> {
     bundle: true,
     platform: "node",
     format: "esm",
-    loader: { ".txt": "text" },
     outfile,
     logLevel: "warning",
   });

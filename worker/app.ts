@@ -32,7 +32,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB" | "ASSETS">): Hono {
     await next();
     later(c, deliverWritten(deps));
   });
-  app.route("/", tagRoutes);
+  app.route("/", tagRoutes(deps.files));
   const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };
   app.route("/v1", apiRoutes(api));
   app.route("/", mailRoutes(api));

@@ -30,6 +30,7 @@ describe("npm run bench", () => {
     if (process.platform === "linux") expect(cpuMsPerBeacon).toBeGreaterThan(0);
     expect(fold.length).toBeGreaterThan(0);
     expect(size.gzipBytes).toBeGreaterThan(50_000);
+    expect(size.gzipBytes).toBeLessThanOrEqual(GOALS.gzipBytes);
     expect(size.parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(size.gzipBytes);
 
     expect(cost.newVisitor.trips).toBe(2);

@@ -9,6 +9,7 @@ declare module "node:async_hooks" {
 /** What tools/build.ts has made: paths of the files beside the Worker. */
 declare module "*/dist/files.js" {
   const paths: Record<
+    | "tag"
     | "dashboardStyle"
     | "dashboardScript"
     | "referenceStyle"
@@ -24,10 +25,4 @@ declare module "*/dist/files.js" {
     string
   >;
   export default paths;
-}
-
-/** Files that wrangler.toml's `rules` make part of the Worker as text. */
-declare module "*.txt" {
-  const text: string;
-  export default text;
 }
