@@ -1,7 +1,8 @@
 /**
  * What a warm beacon costs in the Worker itself. `POST /warm` makes a site and visitors on the real database; each
  * `POST /run?beacons=…` then sends beacons through the whole app, from Request to Response, while D1's part is played by
- * a stub that says "done". The processor time of that, read from outside, is all Kelvin's and its runtime's.
+ * a stub that says "done". With `&nothing`, the same requests are made and only read and echoed: what the sending itself
+ * takes. The processor time of the one less that of the other, read from outside, is Kelvin's.
  */
 import { createApp } from "../worker/app";
 import b2b from "../worker/core/presets/b2b.json";
@@ -39,10 +40,12 @@ let held: Held | null = null;
 
 async function start(env: Env, ctx: ExecutionContext): Promise<Held> {
   const stub = new Stub(env.DB);
+  const startedAt = Date.now();
   const id = () => crypto.randomUUID().replaceAll("-", "");
   const deps = createDeps(
     () => stub.db,
-    () => Date.now(),
+    // A millisecond a beacon: what is held of the site is not looked at again, which the stub could not answer.
+    () => startedAt + (held?.sent ?? 0),
     id,
     { ...env, RATE_VISITOR_PER_MINUTE: "99999999", RATE_ADDRESS_PER_MINUTE: "99999999" },
   );
@@ -54,12 +57,16 @@ async function start(env: Env, ctx: ExecutionContext): Promise<Held> {
   const { writeKey } = await made.json<{ writeKey: string }>();
   await post(`/v1/rules?site=${writeKey}`, "PUT", b2b);
   const one = { stub, app, writeKey, sent: 0 };
-  for (let i = 0; i < VISITORS * 4; i++) await beacon(one, env, ctx);
+  for (let i = 0; i < VISITORS * 4; i++) await beacon(one, (request) => app.fetch(request, env, ctx));
   stub.isFrozen = true;
   return one;
 }
 
-async function beacon(one: Held, env: Env, ctx: ExecutionContext): Promise<void> {
+type Taker = (request: Request) => Response | Promise<Response>;
+
+const echo: Taker = async (request) => new Response(await request.text());
+
+async function beacon(one: Held, take: Taker): Promise<void> {
   const n = one.sent++;
   const path = PATHS[n % PATHS.length] ?? "/";
   const message = {
@@ -75,9 +82,10 @@ async function beacon(one: Held, env: Env, ctx: ExecutionContext): Promise<void>
     origin: ORIGIN,
     "user-agent": AGENT,
     "content-type": "text/plain",
+    "content-length": String(body.length),
     "cf-connecting-ip": "192.0.2.1",
   };
-  const answer = await one.app.request("http://kelvin/v1/batch", { method: "POST", headers, body }, env, ctx);
+  const answer = await take(new Request("http://kelvin/v1/batch", { method: "POST", headers, body }));
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`a beacon was answered ${answer.status}: ${text}`);
 }
@@ -85,9 +93,12 @@ async function beacon(one: Held, env: Env, ctx: ExecutionContext): Promise<void>
 export default {
   async fetch(request, env, ctx) {
     held ??= await start(env, ctx);
-    const beacons = Number(new URL(request.url).searchParams.get("beacons"));
-    const before = held.stub.writes;
-    for (let i = 0; i < beacons; i++) await beacon(held, env, ctx);
-    return Response.json({ writes: held.stub.writes - before });
+    const { app, stub } = held;
+    const { searchParams } = new URL(request.url);
+    const beacons = Number(searchParams.get("beacons"));
+    const take: Taker = searchParams.has("nothing") ? echo : (sent) => app.fetch(sent, env, ctx);
+    const before = stub.writes;
+    for (let i = 0; i < beacons; i++) await beacon(held, take);
+    return Response.json({ writes: stub.writes - before });
   },
 } satisfies ExportedHandler<Env>;

@@ -30,7 +30,7 @@ export function createApp(deps: Deps, env: Omit<Env, "DB" | "ASSETS">): Hono {
   app.use(observe(deps, loggedOf(env.LOG_REQUESTS)));
   app.use(async (c, next) => {
     await next();
-    later(c, deliverWritten(deps));
+    if (deps.outbox.isWaiting) later(c, deliverWritten(deps));
   });
   app.route("/", tagRoutes(deps.files));
   const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };

@@ -1,8 +1,8 @@
 /** Writes one lead that nothing happened to: brought up to the present, or with whatever else a run does to it. */
 import { LEAD_KEY } from "./core/identity";
 import { findLeads, type LeadRow } from "./db/leads";
+import type { LeadWrite } from "./db/plan";
 import { refusalOf } from "./db/refusal";
-import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
 import { type Current, current, leadWrite, pendingCrossings, settle } from "./lead";
 import { writeAndTell } from "./outbox";

@@ -2,16 +2,18 @@
  * Ingest: received events into the leads they belong to. Ids, leads, levels crossed and new keys go into one D1 batch,
  * so an event either counts wholly and once, or not at all; the answer is given after that.
  */
+import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
 import type { LeadRow } from "./db/leads";
+import type { LeadWrite } from "./db/plan";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { knownMessages, type LeadWrite } from "./db/write";
+import { knownMessages, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
-import { type Answer, answer, leadWrite, settle, shownState } from "./lead";
+import { type Answer, answer, leadWrite, shownAnswer } from "./lead";
 import { writeAndTell } from "./outbox";
-import { type Draft, type Placed, type Resolved, resolve, type Why } from "./resolve";
+import { type Draft, isChanged, type Placed, type Resolved, resolve, resolveAsNew, type Why } from "./resolve";
 import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
@@ -49,10 +51,11 @@ export async function ingest(
   try {
     return await count(deps.in(site), site, received, terms);
   } catch (error) {
-    if (refusalOf(error) !== "fenced") throw error;
-    // It lives elsewhere by now, or will soon: what is held of it is out of date.
+    const refusal = refusalOf(error);
+    if (refusal !== "fenced" && refusal !== "outdated") throw error;
+    // It lives elsewhere by now, or will soon, or has other rules: what is held of it is out of date.
     const now = await deps.sites.lookAgain(site);
-    if (!now || now.database === site.database) throw moving();
+    if (!now || (refusal === "fenced" && now.database === site.database)) throw moving();
     return await count(deps.in(now), now, received, terms);
   }
 }
@@ -87,6 +90,8 @@ async function tryToWrite(
     const read = new Set<string>();
     try {
       const door = await Doorkeeper.of(site, events);
+      const early = tries === 0 && door.hasNothingToAsk && (await tryAsNew(deps, site, keys, events, terms));
+      if (early) return early;
       const plan = await resolve(deps, site, keys, events, read, door);
       if (!plan.held || [...plan.drafts].some(isChanged)) {
         const asked = received.at(-1);
@@ -104,7 +109,7 @@ async function tryToWrite(
       const refusal = refusalOf(error);
       // A database in trouble is not pressed where events can wait.
       const canWait = refusal === "transient" && terms.signal !== undefined && tries > 0;
-      if (refusal === null || refusal === "fenced" || canWait) throw error;
+      if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
       for (const id of read) deps.leads.drop(id);
       if (refusal === "conflict" || refusal === "transient")
         deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");
@@ -117,6 +122,38 @@ async function tryToWrite(
     }
   }
   throw new Failure("busy", "The database is busy. Send the same messages again: each counts once.");
+}
+
+/**
+ * Counts events of a visitor that the isolate does not know, in one trip, if it is new. `null`: it is not, and its lead is
+ * held now; or it has to be looked up, because more is to be done than to begin a lead.
+ */
+async function tryAsNew(
+  deps: Deps,
+  site: SiteRules,
+  keys: readonly string[],
+  events: readonly Placed[],
+  { isBudgeted }: Terms,
+): Promise<Ingested | null> {
+  const [key = ""] = keys;
+  const isPlain = keys.length === 1 && key.startsWith(VISITOR_KEY) && events.length > 0;
+  if (!isPlain || deps.leads.get(site.id, key) || events.some(({ event }) => keysToLookUp(event).length > 0))
+    return null;
+  const plan = await resolveAsNew(deps, site, key, events);
+  const mine = plan.owners.get(key);
+  if (!mine) return null;
+  const note = isBudgeted ? deps.budget.count(site, mine.fresh.length) : null;
+  const takeBack = () => isBudgeted && deps.budget.takeBack(site, mine.fresh.length, note);
+  try {
+    const written = note ? null : await writeNewcomer(deps.db, site.id, mine.fresh, writeOf(mine));
+    if (written) deps.leads.set(key, written.row);
+    if (written?.isNew) return { answer: await reply(deps, site, plan, events.at(-1)), refused: plan.refused };
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+  takeBack();
+  return null;
 }
 
 function pause(ms: number): Promise<void> {
@@ -146,7 +183,7 @@ async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Receive
   const owner = asked && plan.owners.get(asked.key);
   // A machine is answered like a visitor of whom nothing is known, and not told that it was found out.
   if (!owner || asked.event.machine) return answer(site, null, deps.clock());
-  return answer(owner.site, await shownState(deps, owner, { visitor: asked.visitor }, owner.log), deps.clock());
+  return await shownAnswer(deps, owner, { visitor: asked.visitor }, owner.log);
 }
 
 /** Writes drafts, and with them how many events the site has had, where that is counted and due. */
@@ -160,14 +197,7 @@ async function write(
   const ids = drafts.flatMap(({ fresh }) => fresh);
   const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
   try {
-    const { rows, noted } = await writeAndTell(
-      deps,
-      site.id,
-      ids,
-      drafts.map((draft) => written(draft, deps.clock())),
-      door.asked,
-      note,
-    );
+    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(writeOf), door.asked, note);
     deps.budget.heard(site, noted);
     return rows;
   } catch (error) {
@@ -176,12 +206,6 @@ async function write(
   }
 }
 
-function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
-  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
-}
-
-function written(draft: Draft, now: number): LeadWrite {
-  const { site, before, lead, keys, absorbed, log } = draft;
-  settle(site, lead, now);
-  return { ...leadWrite(draft, before, absorbed), keys, log };
+function writeOf(draft: Draft): LeadWrite {
+  return { ...leadWrite(draft, draft.before, draft.absorbed), keys: draft.keys, log: draft.log };
 }

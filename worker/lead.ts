@@ -1,17 +1,18 @@
 /** A lead as everybody sees it: under the rules in force, at an instant. Shared by the verbs that read and write leads. */
 
 import { announcementsOf } from "./core/announce";
+import { isParted } from "./core/band";
 import { DAY_MS } from "./core/duration";
 import { type Asker, shownTo } from "./core/identity";
-import { levelNames, levelsNow, nextChange } from "./core/levels";
+import { levelNames, levelsNow, nextChange, nextChangeOf } from "./core/levels";
 import { outcomeWith } from "./core/outcome";
 import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
+import { type LeadWrite, NO_KEYS } from "./db/plan";
 import type { SiteRules } from "./db/sites";
-import { type LeadWrite, NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 
 /** A lead under the rules in force, and crossings on the way there that are not written yet. */
@@ -147,8 +148,8 @@ export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: numbe
   const isSoon = refreshAt !== null && refreshAt > at && refreshAt <= at + SCORE_MAX_AGE_MS;
   const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
   const exact = sum(scores);
-  // So does a score that has faded since by less than anybody would see.
-  if (!isSet || rounded(exact) !== rounded(lead.score)) lead.score = exact;
+  // So does a score that has faded since by less than anybody would see, and past no threshold: lists go by that.
+  if (!isSet || rounded(exact) !== rounded(lead.score) || isParted(rules, exact, lead.score)) lead.score = exact;
   lead.scores = Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, scores[i] ?? 0]));
   if (!view.fades()) lead.refreshAt = null;
   else if (!isSet) lead.refreshAt = at + SCORE_MAX_AGE_MS;
@@ -220,14 +221,25 @@ export interface Answer {
   validUntil: string | null;
 }
 
-/** The answer for a lead; `null`: for a visitor never seen. */
-export function answer(site: SiteRules, state: State | null, now: number): Answer {
+/** The answer for a lead whose columns are settled, as somebody is to see it. `log`: where the caller has it. */
+export async function shownAnswer(
+  deps: Deps,
+  { site, lead }: Pick<Current, "site" | "lead">,
+  asker: Asker,
+  log: Entry[] | null = null,
+): Promise<Answer> {
+  const state = await shownState(deps, { site, lead }, asker, log);
+  return answer(site, state, deps.clock(), state === lead.state ? lead.dueAt : undefined);
+}
+
+/** The answer for a state; `null`: for a visitor never seen. `dueAt`: when its levels next change, where that is known. */
+export function answer(site: SiteRules, state: State | null, now: number, dueAt?: number | null): Answer {
   const { rules } = site;
   const known = state ?? emptyState(rules);
   // Clocks of two isolates may differ: nobody is shown a time before the lead's own.
   const at = Math.max(now, known.clock ?? now);
   const levels = levelsNow(rules, known, at);
-  const change = state ? nextChange(rules, known, levels, at, undefined, rules.temperature) : null;
+  const change = state ? nextChangeOf(rules.temperature, rules, known, levels, at, dueAt) : null;
   return {
     temperature: levelNames(rules, levels).temperature ?? "",
     score: rounded(sum(new View(rules, known, at).scores().low)),

@@ -1,9 +1,10 @@
 /** Leads for marketers: one, many, why it scores what it does, and what it did. */
+import { bandOf } from "./core/band";
 import { judge } from "./core/condition";
 import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
-import { levelNames, levelsNow, nextChange } from "./core/levels";
+import { levelNames, levelsNow, nextChangeOf } from "./core/levels";
 import { isFreeMail } from "./core/mail";
 import { lastSeenOf } from "./core/person";
 import { play } from "./core/play";
@@ -53,7 +54,7 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
   const names = levelNames(rules, levels);
   const scores = byDimension(site, view.scores().low);
   const score = sum(view.scores().low);
-  const change = nextChange(rules, state, levels, at, undefined, rules.temperature);
+  const change = nextChangeOf(rules.temperature, rules, state, levels, at);
   const email = emailOf(state) ?? null;
   const domain = email?.split("@")[1]?.toLowerCase();
   return {
@@ -192,10 +193,11 @@ export async function pageOfLeads(
   { sort, limit, after }: { sort: Sort; limit: number; after: Position | null },
 ): Promise<{ data: ShownLead[]; next: Position | null }> {
   const now = deps.clock();
+  const band = bandOf(site.rules, filter.levels, filter.disqualified);
   const data: ShownLead[] = [];
   let position = after;
   for (let round = 0; round < ROUNDS_MAX && data.length < limit; round++) {
-    const query = { ...filter, sort, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position };
+    const query = { ...filter, sort, siteId: site.id, rulesVersion: site.rulesVersion, now, after: position, band };
     const wanted = limit - data.length;
     const rows = await listLeads(deps.db, { ...query, limit: wanted });
     for (const row of rows) {

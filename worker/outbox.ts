@@ -1,5 +1,6 @@
 /** Writing leads, and noting whether something is now to be told: delivered after the answer, or by the next run. */
-import type { LeadWrite, UsageNote, Written } from "./db/write";
+import type { LeadWrite } from "./db/plan";
+import type { UsageNote, Written } from "./db/write";
 import { writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 
@@ -9,6 +10,10 @@ export class Outbox {
 
   note(database: string): void {
     this.waiting.add(database);
+  }
+
+  get isWaiting(): boolean {
+    return this.waiting.size > 0;
   }
 
   /** Where something waits; whoever asked sees to it. */

@@ -9,8 +9,8 @@ import { LEAD_KEY } from "./core/identity";
 import { replay } from "./core/play";
 import { oldestWith, pruneLog } from "./core/prune";
 import { type Entry, findLeads, type LeadRow, oldestAfter, readLog } from "./db/leads";
+import type { LeadWrite } from "./db/plan";
 import { notePruning, type Pruning, sitesToPrune } from "./db/sites";
-import type { LeadWrite } from "./db/write";
 import type { Deps } from "./deps";
 import { type Current, leadWrite } from "./lead";
 

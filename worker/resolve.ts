@@ -17,19 +17,21 @@ import {
   leavesBefore,
   statedKeys,
   userKey,
+  VISITOR_KEY,
   visitorKey,
 } from "./core/identity";
 import type { Received } from "./core/message";
 import { outcomeWith } from "./core/outcome";
 import { play } from "./core/play";
 import { oldestWith } from "./core/prune";
+import { impliedId } from "./db/implied";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
+import type { KeyChanges } from "./db/plan";
 import type { SiteRules } from "./db/sites";
-import type { KeyChanges } from "./db/write";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current, emptyCurrent, retell } from "./lead";
-import type { Doorkeeper } from "./suppression";
+import { type Current, current, emptyCurrent, retell, settle } from "./lead";
+import { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
 export interface Placed extends Received {
@@ -82,6 +84,20 @@ export interface Resolved {
   readonly turnedAway: ReadonlyMap<string, Why>;
 }
 
+/** Resolves and folds events of a visitor as if it were new: nothing is read. */
+export async function resolveAsNew(
+  deps: Deps,
+  site: SiteRules,
+  key: string,
+  events: readonly Placed[],
+): Promise<Resolved> {
+  const resolution = new Resolution(deps, site, new Set(), Doorkeeper.open(site));
+  resolution.takeForNew(key);
+  for (const placed of events) await resolution.place(placed);
+  resolution.settle();
+  return resolution;
+}
+
 /** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
 export async function resolve(
   deps: Deps,
@@ -97,7 +113,13 @@ export async function resolve(
     events.flatMap(({ event }) => keysToLookUp(event)),
   );
   for (const placed of await resolution.letIn(events)) await resolution.place(placed);
+  resolution.settle();
   return resolution;
+}
+
+/** Whether there is something of it to write. */
+export function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
+  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
 }
 
 class Resolution implements Resolved {
@@ -116,6 +138,11 @@ class Resolution implements Resolved {
     private readonly door: Doorkeeper,
   ) {
     this.now = deps.clock();
+  }
+
+  /** Takes a key for nobody's, without looking. */
+  takeForNew(key: string): void {
+    this.looked.add(key);
   }
 
   /** Finds the leads of keys not looked up yet; where that takes a trip, those of `likely` keys in the same one. */
@@ -144,6 +171,11 @@ class Resolution implements Resolved {
     return events.filter(({ event }) => !this.turnedAway.has(event.messageId));
   }
 
+  /** Brings the columns of what has changed in line with its state. */
+  settle(): void {
+    for (const draft of this.drafts) if (isChanged(draft)) settle(draft.site, draft.lead, this.now);
+  }
+
   private notLooked(keys: readonly string[]): string[] {
     const wanted = keys.filter((key) => !this.looked.has(key));
     for (const key of wanted) this.looked.add(key);
@@ -167,7 +199,7 @@ class Resolution implements Resolved {
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
-    let mine = this.owners.get(key) ?? this.newLead(key);
+    let mine = this.owners.get(key) ?? (await this.newcomer(key));
     if (mine.lead.tail.some(({ messageId }) => messageId === event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {
       this.refused.set(event.messageId, TOO_MANY);
@@ -255,7 +287,7 @@ class Resolution implements Resolved {
     retell(theirs, theirs.log, this.now, "merge");
     theirs.fresh.push(...mine.fresh);
     theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
-    theirs.keys.free.push(...mine.keys.free);
+    theirs.keys.free.push(...mine.keys.free, ...(mine.keys.implied === null ? [] : [mine.keys.implied]));
     theirs.keys.moved.push(...mine.keys.moved);
     lead.keys = [...lead.keys, ...mine.lead.keys];
     if (mine.before) this.give(theirs, `${LEAD_KEY}${mine.lead.id}`);
@@ -269,7 +301,10 @@ class Resolution implements Resolved {
     mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
     mine.poorer = mine.before !== null;
     theirs.lead.keys = [...theirs.lead.keys, key];
-    if (mine.keys.free.includes(key)) {
+    if (mine.keys.implied === key) {
+      mine.keys.implied = null;
+      theirs.keys.free.push(key);
+    } else if (mine.keys.free.includes(key)) {
       mine.keys.free = mine.keys.free.filter((one) => one !== key);
       theirs.keys.free.push(key);
     } else theirs.keys.moved.push(key);
@@ -293,7 +328,10 @@ class Resolution implements Resolved {
     const before = (log ?? lead.tail).findLast((entry) => !fresh.includes(entry.messageId))?.receivedAt ?? 0;
     const receivedAt = Math.max(acceptedAt, before + TICK_MS);
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
-    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion);
+    // As it was read, the lead's levels stay as they are until it is due.
+    const isAsRead = fresh.length === 0 && log === null && (lead.told.at ?? 0) <= (lead.state.clock ?? 0);
+    const quietUntil = isAsRead ? (lead.dueAt ?? Number.POSITIVE_INFINITY) : undefined;
+    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quietUntil);
     lead.told = played.told;
     lead.tail.push(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);
@@ -301,6 +339,17 @@ class Resolution implements Resolved {
     log?.push(entry);
     crossings.push(...played.crossings);
     fresh.push(event.messageId);
+  }
+
+  /** The lead that a key nobody has begins; of a visitor's its id follows. */
+  private async newcomer(key: string): Promise<Draft> {
+    if (!key.startsWith(VISITOR_KEY)) return this.newLead(key);
+    const id = await impliedId(this.site.id, key, this.deps.newId());
+    const made = this.add(draft(emptyCurrent(this.deps, this.site, id), null));
+    made.keys.implied = key;
+    made.lead.keys = [key];
+    this.owners.set(key, made);
+    return made;
   }
 
   private newLead(key: string | null): Draft {
@@ -323,7 +372,7 @@ function draft(found: Current, before: LeadRow | null): Draft {
     ...found,
     before,
     fresh: [],
-    keys: { free: [], moved: [], dropped: [] },
+    keys: { free: [], moved: [], dropped: [], implied: null },
     absorbed: [],
     log: null,
     poorer: false,

@@ -4,9 +4,9 @@
  */
 import { apartKey, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
 import { type Entry, type Lead, readLog } from "./db/leads";
+import { NO_KEYS } from "./db/plan";
 import { readingAgain, refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
-import { NO_KEYS } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { TRIES_MAX } from "./ingest";
@@ -22,11 +22,14 @@ export interface Halves {
 
 /** Splits a visitor from a lead. Throws `not_found` where it is not the lead's, `conflict` where it did not claim to be. */
 export async function splitLead(deps: Deps, site: SiteRules, id: string, visitor: string): Promise<Halves> {
+  let latest = site;
   for (let tries = 1; ; tries++) {
     try {
-      return await readingAgain(() => trySplit(deps, site, id, visitor));
+      return await readingAgain(() => trySplit(deps, latest, id, visitor));
     } catch (error) {
-      if (refusalOf(error) !== "conflict") throw error;
+      const refusal = refusalOf(error);
+      if (refusal !== "conflict" && refusal !== "outdated") throw error;
+      if (refusal === "outdated") latest = (await deps.sites.lookAgain(latest)) ?? latest;
       if (tries >= TRIES_MAX) throw new Failure("busy", "The lead is being written all the time. Try again.");
     }
   }

@@ -30,9 +30,14 @@ export class Doorkeeper {
     return new Doorkeeper(site.id, new Map(), new Map());
   }
 
+  /** Whether none of the events names an address. */
+  get hasNothingToAsk(): boolean {
+    return this.hashes.size === 0;
+  }
+
   /** Finds leads, and at the first time what is suppressed. One trip. */
   async find(db: D1Database, keys: readonly string[]): Promise<Map<string, LeadRow>> {
-    if (this.suppressed !== null || this.hashes.size === 0) return await findLeads(db, this.siteId, keys);
+    if (this.suppressed !== null || this.hasNothingToAsk) return await findLeads(db, this.siteId, keys);
     const { rows, suppressed } = await findLeadsAndSuppressed(db, this.siteId, keys, [...this.hashes.values()]);
     this.suppressed = suppressed;
     return rows;

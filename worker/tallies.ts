@@ -42,13 +42,17 @@ export class Tallies {
     return [...this.counts.values()].filter((one) => one.siteId === siteId);
   }
 
-  /** Adds up what was counted, where it is time to. */
+  /** Whether it is time to add up. */
+  get isDue(): boolean {
+    const isLong = this.clock() - this.addedAt >= ADDED_EVERY_MS;
+    return this.counts.size > 0 && (isLong || this.counts.size >= COUNTS_MAX);
+  }
+
+  /** Adds up what was counted. */
   async settle(deps: Pick<Deps, "db">): Promise<void> {
-    const now = this.clock();
-    if (this.counts.size === 0 || (now - this.addedAt < ADDED_EVERY_MS && this.counts.size < COUNTS_MAX)) return;
     const counted = this.counts;
     this.counts = new Map();
-    this.addedAt = now;
+    this.addedAt = this.clock();
     // Where that fails nobody knows whether they were added: better a little low than twice.
     await addTallies(deps.db, [...counted.values()]);
   }

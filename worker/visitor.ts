@@ -4,7 +4,7 @@ import { findLeads } from "./db/leads";
 import { readingAgain } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
-import { type Answer, answer, current, shownState } from "./lead";
+import { type Answer, answer, current, shownAnswer } from "./lead";
 
 export type { Answer };
 
@@ -14,10 +14,8 @@ export async function answerFor(deps: Deps, site: SiteRules, visitor: string): P
 }
 
 async function readAnswer(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {
-  const now = deps.clock();
   const key = visitorKey(visitor);
   const row = (await findLeads(deps.db, site.id, [key])).get(key);
-  if (!row) return answer(site, null, now);
-  const found = await current(deps, site, row, now);
-  return answer(found.site, await shownState(deps, found, { visitor }), now);
+  if (!row) return answer(site, null, deps.clock());
+  return await shownAnswer(deps, await current(deps, site, row, deps.clock()), { visitor });
 }

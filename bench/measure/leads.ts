@@ -33,6 +33,8 @@ export async function measureLeads(options: LeadOptions) {
     const database = await host.database();
     const site = await makeSite(host);
     await populate(site, options.visits);
+    // What time has changed since those visits is told first: the copies are due at other times.
+    await runScheduled(site.client);
     await makeTemplates(database, "templates", site.id);
     const leads: LeadFigures[] = [];
     let copies = 0;
@@ -84,11 +86,12 @@ async function copy(
       database
         .prepare(
           `${numbers} INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-             score, scores, oldest_at, known, disqualified, outcome_at, last_seen)
+             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, look_at)
            SELECT 'lead_' || own, site_id, 1, rules_version, replace(state, visitor, own), told, replace(keys, visitor, own),
              replace(tail, visitor, own), 0, CASE WHEN ?3 IS NULL THEN CASE WHEN due_at IS NULL THEN NULL ELSE ?4 + i END ELSE ?3 END,
              CASE WHEN refresh_at IS NULL THEN NULL ELSE ?4 + i END, score + (i % 1000) / 1000.0, scores, oldest_at, known,
-             disqualified, outcome_at, last_seen - i FROM c`,
+             disqualified, outcome_at, last_seen - i,
+             ifnull(?3, CASE WHEN ifnull(due_at, refresh_at) IS NOT NULL THEN ?4 + i END) FROM c`,
         )
         .bind(begin, size, dueAt, Date.now() + 5 * DAY_MS),
       database

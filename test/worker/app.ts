@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { createApp } from "../../worker/app";
 import { replay } from "../../worker/core/play";
 import { messageDigests } from "../../worker/db/digest";
-import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
+import { findLeads, type LeadRow, readLead, readLog } from "../../worker/db/leads";
 import { compiled } from "../../worker/db/sites";
 import { createDeps, type Deps, type Fetch } from "../../worker/deps";
 import type { Env } from "../../worker/env";
@@ -72,6 +72,23 @@ export async function loggedIds(siteId: string): Promise<Map<string, number>> {
 
 async function leadRows(siteId: string): Promise<LeadRow[]> {
   return (await DB.prepare("SELECT * FROM leads WHERE site_id = ?").bind(siteId).all<LeadRow>()).results;
+}
+
+/** Every key, log row and crossing belongs to a lead that there is, and every lead is found under each of its keys. */
+export async function expectNothingDangling(siteId: string): Promise<void> {
+  const ask = async <T>(sql: string) => (await DB.prepare(sql).bind(siteId).all<T>()).results;
+  const leads = await ask<{ id: string; keys: string }>("SELECT id, keys FROM leads WHERE site_id = ?");
+  const rows = await ask<{ key: string; lead_id: string }>("SELECT key, lead_id FROM identities WHERE site_id = ?");
+  const owned = leads.flatMap(({ id, keys }) => (JSON.parse(keys) as string[]).map((key) => [key, id] as const));
+  const owners = new Map(owned);
+  expect(owned.length, "keys with two owners").toBe(owners.size);
+  for (const { key, lead_id } of rows) expect(owners.get(key), key).toBe(lead_id);
+  const found = await findLeads(DB, siteId, [...owners.keys()]);
+  for (const [key, id] of owners) expect(found.get(key)?.id, key).toBe(id);
+  for (const table of ["log", "crossings"]) {
+    const lost = DB.prepare(`SELECT count(*) n FROM ${table} WHERE lead_id NOT IN (SELECT id FROM leads)`);
+    expect(await lost.first("n"), table).toBe(0);
+  }
 }
 
 /** The law, for every lead of a site: what is kept is what a replay of its log from nothing finds. */

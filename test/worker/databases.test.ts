@@ -31,7 +31,8 @@ async function siteIn(
 test("a site made in another database has everything there, and nothing in the others", async () => {
   const { site } = await siteIn("DB_1");
   const visitor = unique("v");
-  expect((await site.post([page(visitor), page(visitor)])).body).toMatchObject({ score: 2 });
+  const who = { type: "identify" as const, anonymousId: visitor, userId: unique("u") };
+  expect((await site.post([page(visitor), page(visitor), who])).body).toMatchObject({ score: 2 });
   expect(await site.me(visitor)).toMatchObject({ score: 2 });
   expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ score: 2 });
   expect((await site.rest<List<unknown>>("/v1/leads")).body.data).toHaveLength(1);

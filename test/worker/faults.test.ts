@@ -228,20 +228,32 @@ test("/healthz says when D1 is out of reach", async () => {
   expect((await api.json("/healthz")).status).toBe(503);
 });
 
+const identify = (anonymousId: string): Message => ({ type: "identify", anonymousId, userId: unique("u") });
+
 describe("what a beacon asks of the database", () => {
-  test.each<[string, number, number, (visitor: string) => Message[], boolean]>([
-    ["warm, one event", 1, 3, (visitor) => [page(visitor)], true],
-    ["warm, one event without points", 1, 2, (visitor) => [track(visitor, "E")], true],
-    ["warm, ten events", 1, 12, (visitor) => Array.from({ length: 10 }, () => page(visitor)), true],
-    ["cold, one event", 2, 5, (visitor) => [page(visitor)], false],
-  ])("%s: %i trips, at most %i rows", async (name, trips, rows, make, warm) => {
+  /** Other visitors of the site: nothing may be read of them. */
+  const OTHERS = 30;
+
+  test.each<[string, number, number, (visitor: string) => Message[], "here" | "elsewhere" | "never"]>([
+    ["warm, one event", 1, 3, (visitor) => [page(visitor)], "here"],
+    ["warm, one event without points", 1, 2, (visitor) => [track(visitor, "E")], "here"],
+    ["warm, ten events", 1, 12, (visitor) => Array.from({ length: 10 }, () => page(visitor)), "here"],
+    ["cold, one event", 2, 3, (visitor) => [page(visitor)], "elsewhere"],
+    ["new visitor, one event", 1, 3, (visitor) => [page(visitor)], "never"],
+    ["new visitor, identified", 2, 5, (visitor) => [identify(visitor)], "never"],
+  ])("%s: %i trips, at most %i rows", async (name, trips, rows, make, seen) => {
     const { faulty, site } = await warmRig();
     const visitor = unique("v");
-    if (warm) await site.post([page(visitor)]);
-    const used = await faulty.measure(() => site.post(make(visitor)));
+    for (let i = 0; i < OTHERS; i++) await site.post([page(unique("other"))]);
+    if (seen === "here") await site.post([page(visitor)]);
+    const body = { writeKey: site.writeKey, batch: [page(visitor)] };
+    if (seen === "elsewhere") await startApi().json("/v1/batch", { body });
+    const messages = make(visitor);
+    const used = await faulty.measure(() => site.post(messages));
     console.log(`beacon, ${name}: ${JSON.stringify(used)}`);
     expect(used.trips).toBe(trips);
     expect(used.rowsWritten).toBeLessThanOrEqual(rows);
+    expect(used.rowsRead).toBeLessThanOrEqual(10 + messages.length);
   });
 
   test("under rules that decay, one row more: when the temperature will change is indexed", async () => {

@@ -74,6 +74,14 @@ describe("the list", () => {
     if (query !== "temperature=hot") expect(expected.length).toBeGreaterThan(0);
   });
 
+  test("all filters at once, on a later page", async () => {
+    const { nextCursor } = await list("limit=1");
+    const filters = `temperature=cold&stage=lead&known=true&status=open&account=acme.example&activeSince=${iso(NOW - DAY)}`;
+    const ranges = `dimension=engagement&minScore=0&maxScore=90&cursor=${nextCursor}`;
+    expect(names((await list(`${filters}&${ranges}&q=ANN`)).data)).toEqual(["v1"]);
+    expect((await list(`${filters}&${ranges}&q=Özlem`)).data).toEqual([]);
+  });
+
   test("leaves out the disqualified unless asked for", async () => {
     expect(names((await list("limit=200")).data)).not.toContain("v2");
     expect(names((await list("limit=200&disqualified=false")).data)).not.toContain("v2");

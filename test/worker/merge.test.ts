@@ -8,7 +8,7 @@ import type { LoggedEvent } from "../../worker/core/event";
 import { type Api, type List, type Message, PLAIN_RULES, page, type Site, track } from "../support/api";
 import { arbitraryCase, VISITORS } from "../support/arbitraries";
 import { naive } from "../support/naive";
-import { DAY, DB, expectTheLaw, startApi } from "./app";
+import { DAY, DB, expectNothingDangling, expectTheLaw, startApi } from "./app";
 
 const RUNS = Number(process.env.KELVIN_RUNS ?? 15);
 const START = Date.parse("2026-03-02T10:00:00Z");
@@ -23,24 +23,10 @@ async function siteWith(rules: unknown): Promise<Site> {
   return site;
 }
 
-/** Every key, log row, crossing and name of a lead belongs to a lead that there is. */
-async function expectNothingDangling(site: Site): Promise<void> {
-  const ask = async <T>(sql: string) => (await DB.prepare(sql).bind(site.id).all<T>()).results;
-  const leads = await ask<{ id: string; keys: string }>("SELECT id, keys FROM leads WHERE site_id = ?");
-  const rows = await ask<{ key: string; lead_id: string }>("SELECT key, lead_id FROM identities WHERE site_id = ?");
-  const owned: Record<string, string> = {};
-  for (const { id, keys } of leads) for (const key of JSON.parse(keys) as string[]) owned[key] = id;
-  expect(Object.fromEntries(rows.map(({ key, lead_id }) => [key, lead_id]))).toEqual(owned);
-  for (const table of ["log", "crossings"]) {
-    const lost = DB.prepare(`SELECT count(*) n FROM ${table} WHERE lead_id NOT IN (SELECT id FROM leads)`);
-    expect(await lost.first("n"), table).toBe(0);
-  }
-}
-
 afterAll(async () => {
   for (const site of sites) {
     await expectTheLaw(site.id);
-    await expectNothingDangling(site);
+    await expectNothingDangling(site.id);
   }
 });
 

@@ -348,7 +348,7 @@ describe("a large site", () => {
     // Leads with nothing old, so many that one statement does not read them all.
     await DB.prepare(
       `INSERT INTO leads SELECT site_id, 'lead_' || lower(hex(randomblob(16))), version, rules_version, '{}', told, '[]',
-         '[]', 0, NULL, NULL, 0, '{}', 0, 0, 0, NULL, NULL
+         '[]', 0, NULL, NULL, 0, '{}', 0, 0, 0, NULL, NULL, NULL
        FROM (SELECT * FROM leads WHERE site_id = ?1 LIMIT 1), json_each(?2)`,
     )
       .bind(site.id, JSON.stringify(Array.from({ length: LOOKED_AT_ONCE }, (_, i) => i)))

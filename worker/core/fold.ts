@@ -23,6 +23,7 @@ import {
   thin,
 } from "./state";
 import { digest } from "./text";
+import { isFolded } from "./view";
 
 /** A pause in activity after which the next page begins a new visit. */
 export const VISIT_GAP_MS = 30 * 60_000;
@@ -44,6 +45,7 @@ export interface Award {
 /** Folds one event into `state`, in place, and returns the awards it earned. Levels are levels.ts's. */
 export function foldEvent(rules: RuleSet, state: State, event: LoggedEvent): Award[] {
   if (event.machine) return [];
+  isFolded(state);
   const clock = Math.max(state.clock ?? event.timestamp, event.timestamp);
   state.clock = clock;
   if (state.firstSeen === null || !isNote(event)) {

@@ -13,7 +13,8 @@ export const KEYS_MAX = 100;
 
 /** Key of a lead by its own id, and by those of leads that went up in it. */
 export const LEAD_KEY = "lead:";
-export const visitorKey = (id: string) => `visitor:${id}`;
+export const VISITOR_KEY = "visitor:";
+export const visitorKey = (id: string) => VISITOR_KEY + id;
 export const userKey = (id: string) => `user:${id}`;
 export const emailKey = (address: string) => `email:${address.toLowerCase()}`;
 
@@ -115,7 +116,7 @@ export function keysOfOne(
   theirs: readonly LoggedEvent[],
 ): string[] {
   const [own, others] = [mine, theirs].map((events) => new Set(events.flatMap((event) => statedKeys(event))));
-  const isOwn = (key: string) => !key.startsWith("visitor:") && own?.has(key) && !others?.has(key);
+  const isOwn = (key: string) => !key.startsWith(VISITOR_KEY) && own?.has(key) && !others?.has(key);
   return keys.filter((key) => key === visitorKey(visitor) || key.startsWith(apartKey(visitor, "")) || isOwn(key));
 }
 

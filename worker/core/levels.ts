@@ -10,7 +10,7 @@ import { judge, Range } from "./condition";
 import { DURATION_MAX_MS } from "./duration";
 import type { Ladder, RuleSet } from "./rules";
 import type { State } from "./state";
-import { StillLife, View } from "./view";
+import { View } from "./view";
 
 /** How far ahead a change is looked for; what lies further counts as never. */
 export const HORIZON_MS = DURATION_MAX_MS;
@@ -61,14 +61,8 @@ function raised<T>(value: T, by: number): T | number | Range {
 }
 
 /** Levels at an instant, for a lead that stood at `current` just before it. */
-export function levelsAt(
-  rules: RuleSet,
-  state: State,
-  at: number,
-  current: Levels,
-  still = new StillLife(rules, state),
-): Levels {
-  return standing(new View(rules, state, at, at, still), current).map((level) => level ?? 0);
+export function levelsAt(rules: RuleSet, state: State, at: number, current: Levels): Levels {
+  return standing(new View(rules, state, at), current).map((level) => level ?? 0);
 }
 
 /**
@@ -82,23 +76,36 @@ export function nextChange(
   from: number,
   to: number = from + HORIZON_MS,
   ladder?: number,
-  still = new StillLife(rules, state),
 ): number | null {
-  const differs = (levels: readonly (number | null)[]) =>
-    levels.some((level, i) => (ladder === undefined || ladder === i) && level !== current[i]);
-  const pending: [number, number][] = to > from ? [[from, to]] : [];
+  const differs = (view: View) =>
+    standing(view, current).some((level, i) => (ladder === undefined || ladder === i) && level !== current[i]);
+  // The instants of a stretch are those after its start, so evaluation begins a millisecond later.
+  const pending = to > from ? [new View(rules, state, from + 1, to)] : [];
   for (let looked = 0; ; looked++) {
-    const stretch = pending.pop();
-    if (!stretch) return null;
-    const [start, end] = stretch;
-    // The instants of a stretch are those after its start, so evaluation begins a millisecond later.
-    if (!differs(standing(new View(rules, state, start + 1, end, still), current))) continue;
-    if (end - start <= 1) return start + 1;
-    if (looked >= STRETCHES_MAX)
-      return sampled(start, to, (at) => differs(standing(new View(rules, state, at, at, still), current)));
-    const middle = start + Math.ceil((end - start) / 2);
-    pending.push([middle, end], [start, middle]);
+    const view = pending.pop();
+    if (!view) return null;
+    if (!differs(view)) continue;
+    const { from: first, to: last } = view;
+    if (first === last) return first;
+    if (looked >= STRETCHES_MAX) return sampled(first - 1, to, (at) => differs(new View(rules, state, at)));
+    const middle = first - 1 + Math.ceil((last - first + 1) / 2);
+    pending.push(view.within(middle + 1, last), view.within(first, middle));
   }
+}
+
+/** The next change of one ladder. `next`: that of any of them, where it is known; what it rules out is not looked at again. */
+export function nextChangeOf(
+  ladder: number,
+  rules: RuleSet,
+  state: State,
+  current: Levels,
+  from: number,
+  next?: number | null,
+): number | null {
+  if (next === null) return null;
+  if (next === undefined || next <= from) return nextChange(rules, state, current, from, undefined, ladder);
+  if (levelsAt(rules, state, next, current)[ladder] !== current[ladder]) return next;
+  return nextChange(rules, state, current, next, from + HORIZON_MS, ladder);
 }
 
 /** The first of many instants, closer together at first, at which something holds; found to the ms within its interval. */
@@ -127,20 +134,13 @@ export interface Step {
 }
 
 /** Every change of levels that time alone brings after `from`, up to and including `to`. */
-export function passTime(
-  rules: RuleSet,
-  state: State,
-  current: Levels,
-  from: number,
-  to: number,
-  still = new StillLife(rules, state),
-): Step[] {
+export function passTime(rules: RuleSet, state: State, current: Levels, from: number, to: number): Step[] {
   const steps: Step[] = [];
   let levels = current;
-  for (let at = nextChange(rules, state, levels, from, to, undefined, still); at !== null; ) {
-    levels = levelsAt(rules, state, at, levels, still);
+  for (let at = nextChange(rules, state, levels, from, to); at !== null; ) {
+    levels = levelsAt(rules, state, at, levels);
     steps.push({ at, levels });
-    at = nextChange(rules, state, levels, at, to, undefined, still);
+    at = nextChange(rules, state, levels, at, to);
   }
   return steps;
 }

@@ -10,7 +10,7 @@ import { type Award, foldEvent } from "./fold";
 import { type CrossingCause, type Levels, levelsAt, levelsNow, passTime } from "./levels";
 import type { RuleSet } from "./rules";
 import { emptyState, type State } from "./state";
-import { StillLife, sum, View } from "./view";
+import { sum, View } from "./view";
 
 /** One level left for another. Names, and the unrounded score at the instant. */
 export interface Crossing {
@@ -47,17 +47,26 @@ export interface Played {
   told: Told;
 }
 
-/** Folds events into `state`, in place. With `told`, crossings are found and told from there on. */
-export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[], told?: Told, version = 0): Played {
+/**
+ * Folds events into `state`, in place. With `told`, crossings are found and told from there on. `quietUntil`: before when
+ * time alone changes no level of the state as it is given, where that is known.
+ */
+export function play(
+  rules: RuleSet,
+  state: State,
+  events: readonly LoggedEvent[],
+  told?: Told,
+  version = 0,
+  quietUntil = Number.NEGATIVE_INFINITY,
+): Played {
   const teller = told ? new Teller(rules, state, told, version) : null;
   const stepwise = teller !== null || rules.remembers;
-  let still: StillLife | undefined;
-  const awards = events.map((event) => {
-    if (stepwise && !event.machine) letTimePass(rules, state, event.timestamp, teller, still);
+  const awards = events.map((event, i) => {
+    const isQuiet = i === 0 && event.timestamp < quietUntil;
+    if (stepwise && !event.machine && !isQuiet) letTimePass(rules, state, event.timestamp, teller);
     const earned = foldEvent(rules, state, event);
     if (stepwise && state.clock !== null) {
-      still = new StillLife(rules, state);
-      state.levels = [...levelsAt(rules, state, state.clock, state.levels, still)];
+      state.levels = [...levelsAt(rules, state, state.clock, state.levels)];
       teller?.tellEvent(event);
     }
     return earned;
@@ -66,9 +75,9 @@ export function play(rules: RuleSet, state: State, events: readonly LoggedEvent[
   return { awards, crossings: teller?.crossings ?? [], told: teller?.told ?? NOTHING_TOLD };
 }
 
-function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null, still?: StillLife): void {
+function letTimePass(rules: RuleSet, state: State, until: number, teller: Teller | null): void {
   if (state.clock === null || until <= state.clock) return;
-  for (const step of passTime(rules, state, state.levels, state.clock, until, still)) {
+  for (const step of passTime(rules, state, state.levels, state.clock, until)) {
     state.levels = [...step.levels];
     teller?.tell(step.levels, step.at, "time");
   }

@@ -28,16 +28,25 @@ interface Sums {
   clamped: Scores;
 }
 
+/** A rule that time can make true or false; `null`: it may be either. */
 interface TimedVerdict {
   rule: WhileRule;
   verdict: Verdict;
 }
 
+/** What stands still of a state, until that is folded into. */
+const found = new WeakMap<State, StillLife>();
+
+/** Whoever changes a state says so here. */
+export function isFolded(state: State): void {
+  found.delete(state);
+}
+
 /**
  * What of a lead stands still while nothing happens to it: found once, and used for every stretch of time that is
- * looked at. Valid as long as the state is not folded into.
+ * looked at.
  */
-export class StillLife {
+class StillLife {
   /** Points that do not change, by dimension. */
   readonly sums: number[];
   /** Awards that fade; those of one half-life and dimension as one. */
@@ -45,11 +54,22 @@ export class StillLife {
   /** The same across all dimensions without a clamp: what two of them lose and gain at once cancels in the score. */
   readonly fadingFreely: { decay: Decay; pool: Pool }[] = [];
   /** `while` rules that time can make true or false. */
-  readonly timed: WhileRule[] = [];
+  readonly timed: readonly TimedVerdict[];
   /** The first rule, in document order, that disqualifies whatever the time. */
   readonly disqualifier: OnRule | WhileRule | null;
 
-  constructor(rules: RuleSet, state: State) {
+  static of(rules: RuleSet, state: State): StillLife {
+    const known = found.get(state);
+    if (known?.rules === rules) return known;
+    const still = new StillLife(rules, state);
+    found.set(state, still);
+    return still;
+  }
+
+  private constructor(
+    private readonly rules: RuleSet,
+    state: State,
+  ) {
     this.sums = rules.dimensions.map(() => 0);
     for (const rule of rules.on) {
       const pool = state.rules[rule.index]?.pool;
@@ -59,8 +79,9 @@ export class StillLife {
     }
     let disqualifier: OnRule | WhileRule | null = rules.rules[state.disqualified ?? -1] ?? null;
     const still = new View(rules, state, state.clock ?? 0, state.clock ?? 0, this);
+    const timed: TimedVerdict[] = [];
     for (const rule of rules.while) {
-      if (rule.timed) this.timed.push(rule);
+      if (rule.timed) timed.push({ rule, verdict: null });
       else if (judge(rule.while, still.read) === true) {
         if (rule.effect.kind === "points") this.add(rule.dimension, rule.effect.points);
         if (rule.effect.kind === "disqualify" && rule.index < (disqualifier?.index ?? Number.POSITIVE_INFINITY)) {
@@ -69,6 +90,8 @@ export class StillLife {
       }
     }
     this.disqualifier = disqualifier;
+    // What is certain whatever the time need never be judged again.
+    this.timed = new View(rules, state, state.clock ?? 0, Number.POSITIVE_INFINITY, this, timed).possible();
   }
 
   private add(dimension: number, points: number): void {
@@ -87,8 +110,9 @@ export class StillLife {
 }
 
 export class View {
-  private verdicts: TimedVerdict[] | null = null;
+  private verdicts: readonly TimedVerdict[] | null = null;
   private sums: Sums | null = null;
+  private score: number | Range | null = null;
 
   /** `from` and `to` in ms, neither before the lead's clock; equal for an instant. */
   constructor(
@@ -96,8 +120,15 @@ export class View {
     readonly state: State,
     readonly from: number,
     readonly to: number = from,
-    private readonly still: StillLife = new StillLife(rules, state),
+    private readonly still: StillLife = StillLife.of(rules, state),
+    /** Those of its rules whose verdict the time can change, as far as that is known. */
+    private readonly open: readonly TimedVerdict[] = still.timed,
   ) {}
+
+  /** A part of the stretch: what is certain over the whole of it need not be judged again. */
+  within(from: number, to: number): View {
+    return new View(this.rules, this.state, from, to, this.still, this.possible());
+  }
 
   /** Value of a lead's field. */
   readonly read = (field: Field): Value => {
@@ -117,9 +148,16 @@ export class View {
     }
   };
 
+  /** Those that hold at some instant of the stretch at least. */
+  possible(): readonly TimedVerdict[] {
+    return this.timed().filter(({ verdict }) => verdict !== false);
+  }
+
   /** The `while` rules that time can make true or false, and whether they hold. */
-  private timed(): TimedVerdict[] {
-    this.verdicts ??= this.still.timed.map((rule) => ({ rule, verdict: judge(rule.while, this.read) }));
+  private timed(): readonly TimedVerdict[] {
+    this.verdicts ??= this.open.map((one) =>
+      one.verdict === null ? { rule: one.rule, verdict: judge(one.rule.while, this.read) } : one,
+    );
     return this.verdicts;
   }
 
@@ -135,7 +173,13 @@ export class View {
 
   /** The score: the sum of the dimensions. */
   total(): number | Range {
-    const { low, high } = this.scores();
+    this.score ??= this.totalled();
+    return this.score;
+  }
+
+  private totalled(): number | Range {
+    const { fixed, clamped } = this.summed();
+    const { low, high } = clamped;
     if (this.from === this.to) return sum(low);
     // Dimensions without a clamp: what each may be at most is not what all may be at once.
     let least = 0;
@@ -145,7 +189,6 @@ export class View {
       least += a;
       most += b;
     }
-    const { fixed } = this.summed();
     for (const [i, dimension] of this.rules.dimensions.entries()) {
       least += (isFree(dimension) ? fixed.low[i] : low[i]) ?? 0;
       most += (isFree(dimension) ? fixed.high[i] : high[i]) ?? 0;

@@ -4,6 +4,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
 import { notFenced } from "./fences";
+import { hasKey, impliedBy, startsWith } from "./implied";
 import { StaleRead } from "./refusal";
 import { suppressedQuery } from "./suppressions";
 
@@ -92,9 +93,10 @@ export function readLead(row: LeadRow): Lead {
   };
 }
 
-type FoundRow = LeadRow & { key: string };
+export type FoundRow = LeadRow & { key: string };
 
-const byKey = (found: readonly FoundRow[]) => new Map(found.map(({ key, ...row }): [string, LeadRow] => [key, row]));
+export const byKey = (found: readonly FoundRow[]) =>
+  new Map(found.map(({ key, ...row }): [string, LeadRow] => [key, row]));
 
 /** The leads of a site that own the keys, by key. One round trip. */
 export async function findLeads(
@@ -102,7 +104,7 @@ export async function findLeads(
   siteId: string,
   keys: readonly string[],
 ): Promise<Map<string, LeadRow>> {
-  return byKey((await leadsQuery(db, siteId, keys).all<FoundRow>()).results);
+  return byKey((await (await leadsQuery(db, siteId, keys)).all<FoundRow>()).results);
 }
 
 /** The same, and which of some hashed addresses are suppressed. One round trip too. */
@@ -112,25 +114,31 @@ export async function findLeadsAndSuppressed(
   keys: readonly string[],
   hashes: readonly string[],
 ): Promise<{ rows: Map<string, LeadRow>; suppressed: Set<string> }> {
-  const statements = [leadsQuery(db, siteId, keys), suppressedQuery(db, siteId, hashes)];
+  const statements = [await leadsQuery(db, siteId, keys), suppressedQuery(db, siteId, hashes)];
   const [found, kept] = await db.batch<FoundRow & { hash: string }>(statements);
   return { rows: byKey(found?.results ?? []), suppressed: new Set(kept?.results.map(({ hash }) => hash)) };
 }
 
-function leadsQuery(db: D1Database, siteId: string, keys: readonly string[]): D1PreparedStatement {
+/**
+ * Leads by key: the one that a row of `identities` names, the one that the key implies, or that a `lead:` key is the id of.
+ * CROSS JOIN: else SQLite goes through the site's leads.
+ */
+export async function leadsQuery(
+  db: D1Database,
+  siteId: string,
+  keys: readonly string[],
+): Promise<D1PreparedStatement> {
+  const ids = keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => [key, key.slice(LEAD_KEY.length)]);
+  const implied = await impliedBy(siteId, keys);
   return db
     .prepare(
       `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
        WHERE i.site_id = ?1 AND i.key IN (SELECT value FROM json_each(?2))
        UNION ALL
-       SELECT '${LEAD_KEY}' || l.id, ${LEAD_COLUMNS} FROM leads l
-       WHERE l.site_id = ?1 AND l.id IN (SELECT value FROM json_each(?3))`,
+       SELECT k.value ->> 0, ${LEAD_COLUMNS} FROM json_each(?3) k CROSS JOIN leads l ON l.site_id = ?1 AND ${startsWith("k.value ->> 1")}
+       WHERE k.value ->> 0 = '${LEAD_KEY}' || l.id OR ${hasKey("(k.value ->> 2)")}`,
     )
-    .bind(
-      siteId,
-      JSON.stringify(keys),
-      JSON.stringify(keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => key.slice(LEAD_KEY.length))),
-    );
+    .bind(siteId, JSON.stringify(keys), JSON.stringify([...ids, ...implied]));
 }
 
 /** Leads whose levels time has changed, or will have by `until`: those due longest first. */

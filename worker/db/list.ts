@@ -1,8 +1,11 @@
 /** Lists of leads, page by page: keyset cursors, so that writes in between neither skip nor repeat a lead. */
 import { and, asc, desc, eq, gt, gte, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { unionAll } from "drizzle-orm/sqlite-core";
+import { ANY_SCORE, meet } from "../core/band";
+import { Range } from "../core/condition";
 import { type LeadRow, UNSEEN } from "./leads";
-import { leads } from "./schema";
+import { leads, ruleVersions, sites } from "./schema";
 
 /**
  * What a list is sorted by; `dimension` sorts by the score of one, highest first. Whatever is written during a walk, the
@@ -44,6 +47,8 @@ export interface LeadQuery extends LeadFilter {
   sort: Sort;
   after: Position | null;
   limit: number;
+  /** Where stored scores of leads told to be on `levels` lie. */
+  band: Range;
 }
 
 export interface ListedRow extends LeadRow {
@@ -55,20 +60,107 @@ export interface ListedRow extends LeadRow {
  * a row is returned whatever its levels, for the caller to see for itself.
  */
 export async function listLeads(db: D1Database, query: LeadQuery): Promise<ListedRow[]> {
-  const down = query.sort !== "score";
-  const by = sortValue(query.sort);
-  const { after } = query;
-  const later = after ? gt(leads.id, after.id) : undefined;
-  const further =
-    query.sort === "id" ? later : after && or((down ? lt : gt)(by, after.value), and(eq(by, after.value), later));
-  const rows = await drizzle(db)
-    .select({ lead: leads, value: sql<number>`${by}`.as("value") })
-    .from(leads)
-    .where(and(...filters(query), further ?? undefined))
-    .orderBy(...(query.sort === "id" ? [] : [(down ? desc : asc)(by)]), asc(leads.id))
+  const d1 = drizzle(db);
+  const parts = isByScore(query.sort)
+    ? partsByScore(query)
+    : [and(eq(leads.siteId, query.siteId), within(wantedScores(query)), further(query))];
+  const [first, second, ...others] = parts.map((part) => d1.select().from(leads).where(part));
+  if (!first) return [];
+  // SQLite takes the filters into each part, and reads the parts in order, side by side, until the page is full.
+  const union = second ? unionAll(first, second, ...others) : first;
+  const rows = await d1
+    .select({ lead: leads, value: sql<number>`${sortValue(query.sort)}`.as("value") })
+    .from(union.as("leads"))
+    .where(and(...filters(query)))
+    .orderBy(...order(query.sort))
     .limit(query.limit)
     .all();
   return rows.map(({ lead, value }) => ({ ...rowOf(lead), position: { value, id: lead.id } }));
+}
+
+const isByScore = (sort: Sort) => sort === "-score" || sort === "score";
+
+/** Leads of one score come as the index of scores has them: read from its end, by descending ids. */
+function order(sort: Sort): SQL[] {
+  if (sort === "id") return [asc(leads.id)];
+  return sort === "score" ? [asc(leads.score), desc(leads.id)] : [desc(sortValue(sort)), asc(leads.id)];
+}
+
+/** What comes after a position: of the same value, and of those beyond it. */
+function past(sort: Sort, { value, id }: Position) {
+  const by = sortValue(sort);
+  // Said to be few, or SQLite would rather go through all leads by their ids.
+  const isSame = sql`unlikely(${eq(by, value)})`;
+  if (sort === "score") return { tied: and(isSame, lt(leads.id, id)), beyond: gt(by, value) };
+  return { tied: and(isSame, gt(leads.id, id)), beyond: lt(by, value) };
+}
+
+function further({ sort, after }: LeadQuery): SQL | undefined {
+  if (!after) return undefined;
+  if (sort === "id") return gt(leads.id, after.id);
+  const { tied, beyond } = past(sort, after);
+  return or(beyond, tied);
+}
+
+/**
+ * The leads of a list by score, in parts without a lead in common, each of which is one stretch of an index. First what a
+ * lead on the levels asked for can have. What lies outside may have come onto them since its row was written: where a
+ * change is due, and, while a run brings leads under new rules, where that is yet to be done.
+ */
+function partsByScore(query: LeadQuery): (SQL | undefined)[] {
+  const { siteId, rulesVersion, band, now } = query;
+  const outside = notWithin(band);
+  if (!outside) return partsInside(query, wantedScores(query));
+  const isDue = and(lte(leads.lookAt, now), lte(leads.dueAt, now));
+  const rest = and(outside, within(wantedScores(query)), further(query));
+  return [
+    ...partsInside(query, meet(wantedScores(query), band)),
+    // With the plus SQLite goes by the index of looks, and not by the site's own of all its leads.
+    and(sql`+${leads.siteId} = ${siteId}`, isDue, rest),
+    and(
+      eq(leads.siteId, siteWithOldLeads(query)),
+      ne(leads.rulesVersion, rulesVersion),
+      sql`(${isDue}) IS NOT TRUE`,
+      rest,
+    ),
+  ];
+}
+
+/** Those of a range of scores: after a cursor those of its own score by themselves, for an OR is no stretch of an index. */
+function partsInside({ siteId, sort, after }: LeadQuery, range: Range): (SQL | undefined)[] {
+  const mine = eq(leads.siteId, siteId);
+  const isReached = after && (sort === "score" ? after.value >= range.low : after.value <= range.high);
+  if (!after || !isReached) return [and(mine, within(range))];
+  const { tied, beyond } = past(sort, after);
+  // One bound at each end: of two SQLite may begin at the wrong one.
+  const open = sort === "score" ? new Range(-Infinity, range.high) : new Range(range.low, Infinity);
+  return [and(mine, tied, within(range)), and(mine, beyond, within(open))];
+}
+
+/** The site's id, where leads of it may be under other rules than those; else NULL, which is no lead's. */
+function siteWithOldLeads({ siteId, rulesVersion }: LeadQuery): SQL {
+  return sql`(SELECT ${sites.id} FROM ${sites} JOIN ${ruleVersions} ON ${ruleVersions.siteId} = ${sites.id}
+    AND ${ruleVersions.version} = ${sites.rulesVersion} WHERE ${sites.id} = ${siteId}
+    AND (${ruleVersions.version} <> ${rulesVersion} OR ${ruleVersions.finishedAt} IS NULL))`;
+}
+
+/** What `minScore` and `maxScore` leave, where they are about the whole score. */
+function wantedScores({ dimension, minScore, maxScore }: LeadFilter): Range {
+  return dimension === undefined ? meet(ANY_SCORE, new Range(minScore ?? -Infinity, maxScore ?? Infinity)) : ANY_SCORE;
+}
+
+function within({ low, high }: Range): SQL | undefined {
+  return and(
+    low === Number.NEGATIVE_INFINITY ? undefined : gte(leads.score, low),
+    high === Number.POSITIVE_INFINITY ? undefined : lte(leads.score, high),
+  );
+}
+
+function notWithin({ low, high }: Range): SQL | undefined {
+  return or(
+    low === Number.NEGATIVE_INFINITY ? undefined : lt(leads.score, low),
+    high === Number.POSITIVE_INFINITY ? undefined : gt(leads.score, high),
+  );
 }
 
 function sortValue(sort: Sort): SQL<number> {
@@ -93,23 +185,24 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
     and(isNotNull(leads.dueAt), lte(leads.dueAt, query.now)),
     ne(leads.rulesVersion, query.rulesVersion),
   );
-  const email = sql`lower(${inState("traits", "email")})`;
-  const score = dimension === undefined ? sql`${leads.score}` : dimensionScore(dimension);
-  return [
-    eq(leads.siteId, query.siteId),
-    gt(leads.lastSeen, UNSEEN),
+  const told = [
     ...Object.entries(query.levels).map(([ladder, level]) =>
-      or(unsettled, eq(sql`json_extract(${leads.told}, ${path("levels", ladder)})`, level)),
+      eq(sql`json_extract(${leads.told}, ${path("levels", ladder)})`, level),
     ),
-    query.disqualified ? undefined : or(unsettled, eq(leads.disqualified, false)),
+    ...(query.disqualified ? [] : [eq(leads.disqualified, false)]),
+  ];
+  const email = sql`lower(${inState("traits", "email")})`;
+  return [
+    gt(leads.lastSeen, UNSEEN),
+    told.length > 0 ? or(unsettled, and(...told)) : undefined,
     known === undefined ? undefined : eq(leads.known, known),
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; these need none.
     account === undefined ? undefined : sql`substr(${email}, ${-(account.length + 1)}) = ${`@${account}`}`,
     q === undefined ? undefined : matchesText(q, email),
     activeSince === undefined ? undefined : gte(inState("active"), activeSince),
-    minScore === undefined ? undefined : gte(score, minScore),
-    maxScore === undefined ? undefined : lte(score, maxScore),
+    dimension === undefined || minScore === undefined ? undefined : gte(dimensionScore(dimension), minScore),
+    dimension === undefined || maxScore === undefined ? undefined : lte(dimensionScore(dimension), maxScore),
   ];
 }
 

@@ -23,8 +23,8 @@ export async function readingAgain<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why a write was refused; but for `over_budget` and `fenced`, trying again at once can help. */
-export type Refusal = "duplicate" | "conflict" | "over_budget" | "fenced" | "transient";
+/** Why a write was refused; but for `over_budget`, `fenced` and `outdated` (rules), trying again at once can help. */
+export type Refusal = "duplicate" | "conflict" | "over_budget" | "fenced" | "outdated" | "transient";
 
 /** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
 const TRANSIENT = [
@@ -47,7 +47,9 @@ export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof TooSlow) return "transient";
   // Of drizzle's errors only the cause is looked at: the message of a query holds its parameters.
   const text = String(error instanceof Error ? (error.cause ?? error) : error);
-  if (text.includes("site_fenced")) return "fenced";
+  if (["site_fenced", "NOT NULL constraint failed: messages.site_id"].some((name) => text.includes(name)))
+    return "fenced";
+  if (text.includes("NOT NULL constraint failed: leads.rules_version")) return "outdated";
   if (text.includes("messages.id")) return "duplicate";
   if (text.includes("usage.events")) return "over_budget";
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";

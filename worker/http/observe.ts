@@ -58,7 +58,7 @@ export function observe(deps: Deps, logged: Logged): MiddlewareHandler {
       });
     }
     if (outcome !== "ok" && outcome !== "queued" && c.res.status >= 400) deps.tallies.add(site, `refused.${outcome}`);
-    later(c, deps.tallies.settle(deps));
+    if (deps.tallies.isDue) later(c, deps.tallies.settle(deps));
   };
 }
 
