@@ -1,5 +1,5 @@
 /** The whole route table. */
-import { Hono } from "hono";
+
 import { ping } from "./db/sites";
 import { deliverWritten } from "./deliver";
 import type { Deps } from "./deps";
@@ -9,6 +9,7 @@ import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
 import { deadLetterRoutes } from "./http/dead";
 import { problem } from "./http/errors";
+import { Hono } from "./http/hono";
 import { keyRoutes } from "./http/keys";
 import { later } from "./http/later";
 import { leadRoutes } from "./http/leads";

@@ -1,10 +1,11 @@
 /** The dead-letter office: beacons that waited in the queue and could not be folded, to be looked at and replayed. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { type DeadLetter, listDead } from "../db/dead";
 import { REPLAYED_MAX, removeDead, replayDead } from "../dead";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 

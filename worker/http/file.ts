@@ -1,6 +1,7 @@
 /** Files that pages load, out of those beside the Worker. Their names change with their content. */
-import type { Hono } from "hono";
+
 import type { Files } from "../files";
+import type { Hono } from "./hono";
 
 const CACHE_CONTROL = "public, max-age=31536000, immutable";
 const TYPES: Record<string, string> = { css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8" };

@@ -1,5 +1,5 @@
 /** Secret keys: made, listed and taken away by administrators. */
-import { Hono } from "hono";
+
 import * as z from "zod/mini";
 import { type Key, listKeys, SCOPES } from "../db/keys";
 import { Failure } from "../failure";
@@ -7,6 +7,7 @@ import { createKey, removeKey } from "../keys";
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 

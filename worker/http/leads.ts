@@ -1,5 +1,5 @@
 /** Leads: one, many, and why. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { described } from "../core/described";
 import type { RuleSet } from "../core/rules";
@@ -16,6 +16,7 @@ import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { splitLead } from "../split";
 import * as answers from "./answers";
 import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
 import { logError, routeOf } from "./log";
 import { Calls } from "./route";

@@ -1,5 +1,5 @@
 /** E-mail links: made by marketers' programs, followed by everybody and everything. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { isEmail } from "../core/identity";
 import { Failure } from "../failure";
@@ -7,6 +7,7 @@ import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLin
 import * as answers from "./answers";
 import { type Api, siteOf, siteQuery } from "./context";
 import { gif } from "./gif";
+import { Hono } from "./hono";
 import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
 import { limitAddress } from "./public";

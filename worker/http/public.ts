@@ -1,5 +1,5 @@
 /** The public calls: Segment's HTTP API for events, the pixel, and who a visitor is to the page. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import * as z from "zod/mini";
@@ -19,6 +19,7 @@ import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
 import { gif } from "./gif";
+import { Hono } from "./hono";
 import { logError, routeOf } from "./log";
 import { isMachine } from "./machine";
 import { noteOutcome } from "./observe";

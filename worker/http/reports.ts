@@ -1,5 +1,5 @@
 /** Outcomes and reports: what became of leads, and whether the score foretold it. */
-import { Hono } from "hono";
+
 import * as z from "zod/mini";
 import { DAY_MS } from "../core/duration";
 import { OUTCOMES } from "../core/outcome";
@@ -11,6 +11,7 @@ import { recordOutcome } from "../outcomes";
 import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../reports";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { instant } from "./input";
 import * as reports from "./report-answers";
 import { Calls } from "./route";

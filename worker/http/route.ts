@@ -2,7 +2,7 @@
  * Calls of the REST API, each declared once: Hono routes by the declaration, query and body are checked by its schemas,
  * and http/openapi.ts tells it. What a handler gets has been checked; what it returns is of the type of `answer`.
  */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import type * as z from "zod/mini";
 import type { Scope } from "../db/keys";
 import { readingAgain } from "../db/refusal";
@@ -11,6 +11,7 @@ import { readJson } from "./body";
 import { BOOKMARK, reading, writing } from "./bookmark";
 import type { Api } from "./context";
 import type { ErrorCode } from "./errors";
+import type { Hono } from "./hono";
 import { checked, queryOf } from "./input";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";

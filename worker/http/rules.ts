@@ -1,5 +1,5 @@
 /** Rules: read, publish, look back, check and try out. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { described, withMeta } from "../core/described";
 import { listVersions, type RulesVersion } from "../db/rules";
@@ -12,6 +12,7 @@ import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } fr
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, later, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
 import { Calls, RULES } from "./route";
 

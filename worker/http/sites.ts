@@ -1,5 +1,5 @@
 /** Sites: listed, made and changed by administrators. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
@@ -12,6 +12,7 @@ import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { Calls } from "./route";
 
 export function siteRoutes(api: Api): Hono {

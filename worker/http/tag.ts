@@ -1,7 +1,8 @@
 /** The tag, as it is built: `GET /k.js`. */
-import { Hono } from "hono";
+
 import paths from "../../dist/files.js";
 import { type Files, readFile } from "../files";
+import { Hono } from "./hono";
 
 /** Browsers use their copy for ten minutes, and for a day more while they fetch the new one. */
 const CACHE_CONTROL = "public, max-age=600, stale-while-revalidate=86400";

@@ -1,8 +1,9 @@
 /** What is told of the API, to whoever asks: files that worker/reference.ts has made, with the address that was asked. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import paths from "../../dist/files.js";
 import { type Files, readFile } from "../files";
 import { serveFile } from "./file";
+import { Hono } from "./hono";
 
 /** What stands in the files where the address is to stand under which Kelvin was reached. */
 export const ANYWHERE = "https://kelvin.invalid";

@@ -1,5 +1,5 @@
 /** Webhooks: made, listed and taken away, and what became of their calls. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../core/announce";
 import { type Delivery, listDeliveries } from "../db/outbox";
@@ -7,6 +7,7 @@ import { listWebhooks, type Webhook } from "../db/webhooks";
 import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 

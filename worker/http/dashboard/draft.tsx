@@ -1,5 +1,5 @@
 /** The editor of rules: a draft comes with every form, is changed, judged or tried as the button says, and goes back. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { PRESET_NAMES } from "../../core/presets";
 import { tooDeep } from "../../core/read";
@@ -19,6 +19,7 @@ import { checkRules, previewRules, publishRules, rulesInForce, seenOn } from "..
 import { type Trial, tryLead, tryStory } from "../../trial";
 import type { Api } from "../context";
 import { later } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { enter, type Fields, page, signedForm, type Visit } from "./visit";
 

@@ -1,5 +1,5 @@
 /** The dashboard: its door, its files and its sections. Pages are HTML in worker/dashboard, here is what they show. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import paths from "../../../dist/files.js";
 import { ProblemPage } from "../../dashboard/problem";
@@ -10,6 +10,7 @@ import { keyHolder } from "../caller";
 import type { Api } from "../context";
 import { problem } from "../errors";
 import { serveFile } from "../file";
+import { Hono } from "../hono";
 import { ACCESS_SIGN_OUT, accessSession, closeSession, openSession, readSession } from "../session";
 import { keyPages } from "./keys";
 import { leadPages } from "./leads";

@@ -1,5 +1,5 @@
 /** Pages about leads: the list, and one. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { OUTCOMES } from "../../core/outcome";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
@@ -25,6 +25,7 @@ import { recordOutcome } from "../../outcomes";
 import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
 import { splitLead } from "../../split";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked, decodeCursor, encodeCursor, flag, number } from "../input";
 import { enter, filled, laddersOf, page, signedForm, siteIn } from "./visit";
 

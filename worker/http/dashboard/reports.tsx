@@ -1,5 +1,5 @@
 /** Pages of reports. A site of many leads gets its page at once, and the report when it has been worked out. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { DAY_MS } from "../../core/duration";
 import type { Tab } from "../../dashboard/reports/frame";
@@ -9,6 +9,7 @@ import { countLeads } from "../../db/reports";
 import type { SiteRules } from "../../db/sites";
 import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../../reports";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked, flag } from "../input";
 import { thresholds } from "./leads";
 import { enter, filled, laddersOf, page } from "./visit";

@@ -1,5 +1,5 @@
 /** Pages about rules: those in force, and the versions. The editor is draft.tsx. */
-import type { Hono } from "hono";
+
 import * as z from "zod/mini";
 import { RulesPage } from "../../dashboard/rules/document";
 import { pretty } from "../../dashboard/rules/text";
@@ -9,6 +9,7 @@ import { refoldAndTell } from "../../refold";
 import { publishRules, rulesInForce, rulesVersion } from "../../rules";
 import type { Api } from "../context";
 import { later } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { draftPages, published } from "./draft";
 import { enter, filled, page, signedForm } from "./visit";

@@ -1,5 +1,5 @@
 /** Pages about a site: its tag, whether it works, and its settings. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import * as z from "zod/mini";
 import { SecretPage } from "../../dashboard/keys";
 import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
@@ -8,6 +8,7 @@ import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
 import { changeSite, createSite, rotateIdentitySecret, SETTINGS } from "../../sites";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { rotation, siteFields } from "../sites";
 import { arrive, enter, type Fields, page, signedForm, type Visit } from "./visit";
