@@ -28,6 +28,8 @@ export default defineConfig({
           name: "core",
           testTimeout: 60_000,
           include: ["test/core/**/*.test.ts", "test/support/**/*.test.ts"],
+          globalSetup: "./test/support/build.ts",
+          setupFiles: ["./test/core/setup.ts"],
           sequence: { groupOrder: 0 },
         },
       },
@@ -49,7 +51,7 @@ export default defineConfig({
           // Long enough for a busy machine; none takes more than a few seconds by itself.
           testTimeout: 60_000,
           include: ["test/worker/**/*.test.ts"],
-          globalSetup: "./test/support/build-tag.ts",
+          globalSetup: "./test/support/build.ts",
           setupFiles: ["./test/worker/setup.ts"],
           sequence: { groupOrder: 0 },
         },
@@ -58,7 +60,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          globalSetup: "./test/support/build-tag.ts",
+          globalSetup: "./test/support/build.ts",
           // After the others and one file at a time: a browser and a server each want the machine to themselves.
           sequence: { groupOrder: 1 },
           maxWorkers: 1,

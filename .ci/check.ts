@@ -59,7 +59,7 @@ async function migrations(): Promise<Outcome> {
 }
 
 const checks: Check[] = [
-  ["tag", () => node("snippet/build.mjs")],
+  ["build", () => node("tools/build.ts")],
   [
     "format and lint",
     () => node("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "--diagnostic-level=warn"),
@@ -84,7 +84,7 @@ async function work(): Promise<void> {
     const [name, run] = check;
     const { ok, output } = await run();
     if (!ok) failed++;
-    const shown = ok ? (name === "tag" ? ` ${output.trim()}` : "") : `\n${output}`;
+    const shown = ok ? (name === "build" ? ` ${output.trim()}` : "") : `\n${output}`;
     console.log(`${ok ? "ok    " : "FAILED"} ${name}${shown}`);
   }
 }

@@ -4,6 +4,7 @@
  *   --quick  shorter runs    --json  one JSON document instead of the table
  */
 import { cpus } from "node:os";
+import { learnLists } from "../test/support/lists.ts";
 import { compileRules } from "../worker/core/compile.ts";
 import type { LoggedEvent } from "../worker/core/event.ts";
 import { levelsNow, nextChange } from "../worker/core/levels.ts";
@@ -33,6 +34,7 @@ function history(length: number): LoggedEvent[] {
 }
 
 function rules() {
+  learnLists();
   const result = compileRules(b2b);
   if ("rules" in result) return result.rules;
   throw new Error(JSON.stringify(result.errors));

@@ -39,10 +39,10 @@ export interface Metafile {
   outputs: Record<string, { bytes: number; inputs: Record<string, { bytesInOutput: number }> }>;
 }
 
-/** The tag, which is a part of the Worker. */
-export function buildTag(): void {
-  const run = spawnSync(process.execPath, [join(ROOT, "snippet/build.mjs")], { cwd: ROOT, encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`the tag could not be built:\n${run.stdout}${run.stderr}`);
+/** The files beside the Worker, the tag among them. */
+export function buildFiles(): void {
+  const run = spawnSync(process.execPath, [join(ROOT, "tools/build.ts")], { cwd: ROOT, encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`the files could not be built:\n${run.stdout}${run.stderr}`);
 }
 
 /** The Worker as `npm run deploy` would upload it: wrangler's own build, in wrangler.toml's words. */
@@ -55,7 +55,7 @@ export function buildWorker(): Built {
   const env = { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" };
   const run = spawnSync(process.execPath, [wrangler, ...args], { cwd: ROOT, encoding: "utf8", env });
   if (run.status !== 0) throw new Error(`the Worker could not be built:\n${run.stdout}${run.stderr}`);
-  const names = readdirSync(folder).filter((name) => name.endsWith(".js") || name.endsWith(".txt"));
+  const names = readdirSync(folder).filter((name) => name.endsWith(".js"));
   return {
     folder,
     files: names.map((name) => ({ name, contents: readFileSync(join(folder, name), "utf8") })),
@@ -65,10 +65,7 @@ export function buildWorker(): Built {
 
 /** Kelvin as built, and nothing else. */
 export async function startBuilt({ folder, files }: Built): Promise<Host> {
-  const modules = files.map(({ name }) => ({
-    type: name.endsWith(".js") ? ("ESModule" as const) : ("Text" as const),
-    path: join(folder, name),
-  }));
+  const modules = files.map(({ name }) => ({ type: "ESModule" as const, path: join(folder, name) }));
   // workerd starts with the first of them.
   modules.sort((a, b) => Number(b.path.endsWith("index.js")) - Number(a.path.endsWith("index.js")));
   return await start([{ ...kelvinOptions(), name: "kelvin", modulesRoot: folder, modules }], { first: "/healthz" });

@@ -4,13 +4,16 @@
  */
 import { type LeadRow, readLead } from "../worker/db/leads";
 import { compiled } from "../worker/db/sites";
+import type { Env } from "../worker/env";
+import { filesOf, readLists } from "../worker/files";
 import { putOffLook, score } from "../worker/lead";
 
 /** A score that is looked at more often than that never comes to rest. */
 const LOOKS_MAX = 2_000;
 
 export default {
-  async fetch(request) {
+  async fetch(request, env) {
+    await readLists(filesOf(env.ASSETS));
     const { document, rows } = await request.json<{ document: string; rows: LeadRow[] }>();
     const rules = compiled(document);
     const looks = rows.map((row) => {
@@ -25,4 +28,4 @@ export default {
     });
     return Response.json(looks);
   },
-} satisfies ExportedHandler;
+} satisfies ExportedHandler<Env>;

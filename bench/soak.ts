@@ -3,7 +3,7 @@
  * workerd that is killed; and at the end every lead against the naive model. Exit code 1 where anything differs.
  */
 import { parseArgs } from "node:util";
-import { buildTag } from "./host.ts";
+import { buildFiles } from "./host.ts";
 import { soakReport } from "./soak/report.ts";
 import { soak } from "./soak/run.ts";
 
@@ -49,7 +49,7 @@ const options = {
   mishaps: number("mishaps", 0, 0.5),
   kills: Math.floor(number("kills", 0, 100)),
 };
-buildTag();
+buildFiles();
 const found = await soak(options, (line) => void process.stderr.write(`${line}\n`));
 console.log(values.json ? JSON.stringify(found, null, 2) : soakReport(found));
 process.exitCode = found.verdict.differences.length > 0 ? 1 : 0;

@@ -110,8 +110,10 @@ export function optionsOfToml() {
   const toml = unstable_getMiniflareWorkerOptions(config).workerOptions as V4WorkerOptionsShape;
   // Miniflare's stand-in for rate limits writes their keys, which are addresses, to disk, and costs as much as a beacon's
   // own write. With one isolate there are no others to ask: what it counts itself is exact.
-  const { ratelimits: _, ...fromToml } = toml;
-  return fromToml;
+  // And its router for files stands in front of every request, which the Worker here goes without: it asks for them itself.
+  const { ratelimits: _, assets, ...fromToml } = toml;
+  const ASSETS = { disk: { path: join(ROOT, "dist/assets"), writable: false } };
+  return { ...fromToml, serviceBindings: { ...fromToml.serviceBindings, ASSETS } };
 }
 
 /** The organisation's identity provider, where the environment names one. */
@@ -142,7 +144,6 @@ export async function bundle(entry: string): Promise<string> {
       target: "es2024",
       conditions: ["workerd", "worker", "browser"],
       external: ["cloudflare:*", "node:*"],
-      loader: { ".txt": "text" },
       sourcemap: "inline",
       logLevel: "silent",
     })

@@ -89,10 +89,10 @@ function stateFolder(): string {
   }
 }
 
-function buildTag(): void {
-  const run = spawnSync(process.execPath, [join(ROOT, "snippet/build.mjs")], { cwd: ROOT, encoding: "utf8" });
+function build(): void {
+  const run = spawnSync(process.execPath, [join(ROOT, "tools/build.ts")], { cwd: ROOT, encoding: "utf8" });
   if (run.status === 0) return;
-  throw new StartError(`the tag could not be built (node snippet/build.mjs):\n${run.stdout}${run.stderr}`);
+  throw new StartError(`the files could not be built (node tools/build.ts):\n${run.stdout}${run.stderr}`);
 }
 
 async function waitUntilAnswering(origin: string): Promise<void> {
@@ -151,7 +151,7 @@ async function main(): Promise<void> {
   const port = portFromEnv();
   const variables = ratesFromEnv();
   const databases = databasesFromEnv();
-  buildTag();
+  build();
   const state = stateFolder();
   const runtime = await startRuntime({ port, state, adminKey: key, databases, variables });
   stopOnSignals(runtime.stop);

@@ -1,6 +1,5 @@
 /**
- * Builds the tag: dist/k.js, and the same as dist/k.js.txt, which the Worker imports as text. Fails when it has grown
- * past its budget, so that features are weighed against bytes while they are written.
+ * Builds the tag: dist/k.js. Fails when it has grown past its budget, so that features are weighed against bytes while they are written.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -28,7 +27,6 @@ const { code } = await minify(bundle.outputFiles[0].text, { module: true, ecma: 
 
 mkdirSync(`${root}dist`, { recursive: true });
 writeFileSync(`${root}dist/k.js`, code);
-writeFileSync(`${root}dist/k.js.txt`, code);
 
 const brotli = brotliCompressSync(code).length;
 console.log(

@@ -1,5 +1,5 @@
 /** The whole route table. */
-import { Hono } from "hono";
+
 import { ping } from "./db/sites";
 import { deliverWritten } from "./deliver";
 import type { Deps } from "./deps";
@@ -8,24 +8,24 @@ import { Failure } from "./failure";
 import type { Api } from "./http/context";
 import { dashboardRoutes } from "./http/dashboard";
 import { deadLetterRoutes } from "./http/dead";
-import { docsRoutes } from "./http/docs";
 import { problem } from "./http/errors";
+import { Hono } from "./http/hono";
 import { keyRoutes } from "./http/keys";
 import { later } from "./http/later";
 import { leadRoutes } from "./http/leads";
 import { linkRoutes, mailRoutes } from "./http/links";
 import { loggedOf, observe } from "./http/observe";
-import { openapiRoutes } from "./http/openapi";
 import { publicRoutes } from "./http/public";
 import { reportRoutes } from "./http/reports";
-import { rulesRoutes, schemaRoutes } from "./http/rules";
+import { rulesRoutes } from "./http/rules";
 import { siteRoutes } from "./http/sites";
 import { statusRoutes } from "./http/status";
 import { tagRoutes } from "./http/tag";
+import { toldRoutes } from "./http/told";
 import { webhookRoutes } from "./http/webhooks";
 import { providerOf } from "./provider";
 
-export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
+export function createApp(deps: Deps, env: Omit<Env, "DB" | "ASSETS">): Hono {
   const app = new Hono();
   app.onError(problem);
   app.use(observe(deps, loggedOf(env.LOG_REQUESTS)));
@@ -33,22 +33,11 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
     await next();
     if (deps.outbox.isWaiting) later(c, deliverWritten(deps));
   });
-  app.route("/", tagRoutes);
+  app.route("/", tagRoutes(deps.files));
   const api: Api = { deps, adminKey: env.KELVIN_ADMIN_KEY, provider: providerOf(env), operations: [] };
-  app.route("/v1", publicRoutes(api));
-  app.route("/v1", leadRoutes(api));
-  app.route("/v1", rulesRoutes(api));
-  app.route("/v1", siteRoutes(api));
-  app.route("/v1", keyRoutes(api));
-  app.route("/v1", linkRoutes(api));
-  app.route("/v1", webhookRoutes(api));
-  app.route("/v1", reportRoutes(api));
-  app.route("/v1", deadLetterRoutes(api));
-  app.route("/v1", statusRoutes(api));
+  app.route("/v1", apiRoutes(api));
   app.route("/", mailRoutes(api));
-  app.route("/", schemaRoutes);
-  app.route("/", openapiRoutes(api));
-  app.route("/", docsRoutes(api));
+  app.route("/", toldRoutes(deps.files));
   app.route("/dashboard", dashboardRoutes(api));
   app.get("/healthz", async (c) => {
     const pings = deps.databases.map((database) => ping(deps.in({ database }).db));
@@ -65,6 +54,22 @@ export function createApp(deps: Deps, env: Omit<Env, "DB">): Hono {
     c.header("Allow", methods.join(", "));
     return problem(new Failure("wrong_method", `${c.req.path} takes ${methods.join(", ")}.`), c);
   });
+  return app;
+}
+
+/** The calls of the API; what there is to tell of them goes into `api.operations`. */
+export function apiRoutes(api: Api): Hono {
+  const app = new Hono();
+  app.route("/", publicRoutes(api));
+  app.route("/", leadRoutes(api));
+  app.route("/", rulesRoutes(api));
+  app.route("/", siteRoutes(api));
+  app.route("/", keyRoutes(api));
+  app.route("/", linkRoutes(api));
+  app.route("/", webhookRoutes(api));
+  app.route("/", reportRoutes(api));
+  app.route("/", deadLetterRoutes(api));
+  app.route("/", statusRoutes(api));
   return app;
 }
 

@@ -7,6 +7,7 @@ import { MAIN } from "./db/directory";
 import { metered } from "./db/meter";
 import { SiteStore } from "./db/sites";
 import type { Env } from "./env";
+import { type Files, filesOf, readLists } from "./files";
 import { type KeySet, keySetAt } from "./jwks";
 import { KeyStore } from "./keys";
 import { type LimitSettings, Limits } from "./limits";
@@ -33,6 +34,7 @@ export interface Deps {
   newId: () => string;
   /** Overwrites what was deleted, where that can be done; never fails. */
   overwrite: () => Promise<void>;
+  files: Files;
   sites: SiteStore;
   keys: KeyStore;
   leads: LeadCache;
@@ -61,7 +63,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What may be set and has a default. */
 export type Settings = LimitSettings &
-  Pick<Partial<Env>, "KELVIN_LOCAL" | "BEACONS" | "KELVIN_NEW_SITES" | `DB_${number}`>;
+  Pick<Partial<Env>, "ASSETS" | "KELVIN_LOCAL" | "BEACONS" | "KELVIN_NEW_SITES" | `DB_${number}`>;
 
 /** Dependencies of one isolate; `db` may be a new binding with every request. */
 export function createDeps(
@@ -73,6 +75,7 @@ export function createDeps(
   call: Fetch = (url, init) => fetch(url, init),
 ): Deps {
   const dbOf = databasesOf(db, settings);
+  const files = filesOf(settings.ASSETS);
   const deps: Deps = {
     get db() {
       return metered(db());
@@ -87,7 +90,12 @@ export function createDeps(
     tick: increasing(clock),
     newId,
     overwrite,
-    sites: new SiteStore(clock, (database) => required(dbOf, database)),
+    files,
+    sites: new SiteStore(
+      clock,
+      (database) => required(dbOf, database),
+      () => readLists(files),
+    ),
     keys: new KeyStore(clock, db),
     leads: new LeadCache(),
     queues: new Queues(clock),

@@ -3,6 +3,8 @@ export interface Env {
   DB: D1Database;
   /** More databases, DB_1 to DB_99: a site lives in one of them all. */
   [more: `DB_${number}`]: D1Database;
+  /** The files that are uploaded beside the Worker. */
+  ASSETS: Fetcher;
   /** The database that new sites are made in; DB where left out. */
   KELVIN_NEW_SITES?: string;
   /** Opens everything; a secret. */

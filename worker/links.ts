@@ -8,7 +8,7 @@
  * - A landing page's address is passed on: a ticket counts once, for an hour.
  * - A click by somebody who is proved to be another person joins nobody (resolve.ts).
  */
-import { decodeProtectedHeader, EncryptJWT, errors, jwtDecrypt } from "jose";
+import { decodeProtectedHeader } from "jose";
 import { bareAddress } from "./core/address";
 import type { LoggedEvent } from "./core/event";
 import { emailKey, LEAD_KEY } from "./core/identity";
@@ -21,6 +21,7 @@ import { derivedKey } from "./derive";
 import { Failure } from "./failure";
 import { ingest } from "./ingest";
 import { leadKeyOf } from "./leads";
+import { SEAL, seal, unseal } from "./sealed";
 
 /** Most links made in one call: a mailing goes out in portions. */
 export const LINKS_MAX = 1_000;
@@ -28,8 +29,6 @@ export const LINKS_MAX = 1_000;
 export const TICKET_MAX_AGE_S = 3_600;
 
 const KEY_LABEL = "kelvin e-mail links v1";
-const ENCRYPTION = "A128GCM";
-const KEY_BITS = 128;
 
 /** What a link is for; no one of them serves as another. */
 type Use = "open" | "click" | "ticket";
@@ -53,6 +52,9 @@ interface Link {
   e?: string;
   u: string;
   c?: string;
+  aud: Use;
+  /** Seconds since the epoch; left out: it holds for ever. */
+  exp?: number;
 }
 
 export interface OpenedLink {
@@ -66,6 +68,7 @@ export async function makeLinks(deps: Deps, site: SiteRules, wanted: readonly Li
   const rows = await findLeads(deps.db, site.id, keys);
   const gone = keys.findIndex((key, i) => wanted[i]?.lead !== undefined && !rows.has(key));
   if (gone >= 0) throw new Failure("not_found", `There is no lead "${wanted[gone]?.lead}" to make a link for.`);
+  const key = await linkKey(site);
   return await Promise.all(
     wanted.map(async ({ email, url, campaign: c }, n) => {
       // As it goes into a header: there is no other sign than ASCII in an address.
@@ -73,23 +76,17 @@ export async function makeLinks(deps: Deps, site: SiteRules, wanted: readonly Li
       const row = rows.get(keys[n] ?? "");
       const lead = row && readLead(row);
       const e = email ?? (lead && emailOf(lead.state));
-      const link: Link = { i: deps.newId(), u, ...(lead && { l: lead.id }), ...(e && { e }), ...(c && { c }) };
-      const [click, open] = await Promise.all([seal(site, "click", link), seal(site, "open", link)]);
+      const link = { i: deps.newId(), u, ...(lead && { l: lead.id }), ...(e && { e }), ...(c && { c }) };
+      const [click, open] = await Promise.all(
+        (["click", "open"] as const).map((aud) => seal(key, site.id, { ...link, aud } satisfies Link)),
+      );
       return { click: `/c/${click}`, open: `/o/${open}.gif` };
     }),
   );
 }
 
-async function seal(site: SiteRules, use: Use, link: Link, expiresAtS?: number): Promise<string> {
-  const token = new EncryptJWT({ ...link })
-    .setProtectedHeader({ alg: "dir", enc: ENCRYPTION, kid: site.id })
-    .setAudience(use);
-  if (expiresAtS !== undefined) token.setExpirationTime(expiresAtS);
-  return await token.encrypt(await linkKey(site));
-}
-
 async function linkKey({ secret }: SiteRules): Promise<CryptoKey> {
-  return await derivedKey(secret, KEY_LABEL, { name: "AES-GCM", length: KEY_BITS }, ["encrypt", "decrypt"]);
+  return await derivedKey(secret, KEY_LABEL, SEAL, ["encrypt", "decrypt"]);
 }
 
 /** What a link holds; `null` where it was not made here, not for this use, or is over. */
@@ -97,18 +94,9 @@ export async function readLink(deps: Deps, use: Use, token: string): Promise<Ope
   const name = siteNamed(token);
   const site = name === null ? null : await deps.sites.find(name);
   if (!site || site.id !== name) return null;
-  try {
-    const { payload } = await jwtDecrypt<Link>(token, await linkKey(site), {
-      audience: use,
-      keyManagementAlgorithms: ["dir"],
-      contentEncryptionAlgorithms: [ENCRYPTION],
-      currentDate: new Date(deps.clock()),
-    });
-    return { site, link: payload };
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return null;
-    throw error;
-  }
+  const link = await unseal<Link>(await linkKey(site), token);
+  if (link?.aud !== use || (link.exp !== undefined && link.exp <= deps.clock() / 1000)) return null;
+  return { site, link };
 }
 
 function siteNamed(token: string): string | null {
@@ -147,7 +135,9 @@ export async function recordLink(
  */
 export async function destination(deps: Deps, { site, link }: OpenedLink, isPerson: boolean): Promise<string> {
   if (!isPerson || !site.origins.includes(new URL(link.u).origin)) return link.u;
-  const ticket = await seal(site, "ticket", { ...link, i: deps.newId() }, deps.clock() / 1000 + TICKET_MAX_AGE_S);
+  const exp = deps.clock() / 1000 + TICKET_MAX_AGE_S;
+  const claims: Link = { ...link, i: deps.newId(), aud: "ticket", exp };
+  const ticket = await seal(await linkKey(site), site.id, claims);
   // By hand: URL's own parameters would write the others anew.
   const [address = "", ...fragment] = link.u.split("#");
   const mark = address.includes("?") ? "&" : "?";

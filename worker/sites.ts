@@ -1,6 +1,6 @@
 /** Sites: made and changed. */
 
-import { FIRST_PRESET, PRESETS, type PresetName } from "./core/presets";
+import { FIRST_PRESET, type PresetName } from "./core/presets";
 import { enterSite, homes, MAIN } from "./db/directory";
 import {
   insertSite,
@@ -14,6 +14,7 @@ import {
 } from "./db/sites";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
+import { presets } from "./presets";
 
 /** Settings, those that were stated. */
 type Stated = { [Name in keyof SiteSettings]?: SiteSettings[Name] | undefined };
@@ -74,8 +75,8 @@ export async function createSite(deps: Deps, wanted: NewSite): Promise<PlacedSit
   };
   if (await deps.sites.find(site.writeKey)) throw taken(site.writeKey);
   const here = deps.in({ database });
-  if (!(await insertSite(here.db, site, JSON.stringify(PRESETS[wanted.preset ?? FIRST_PRESET]))))
-    throw taken(site.writeKey);
+  const { [wanted.preset ?? FIRST_PRESET]: document } = await presets(deps.files);
+  if (!(await insertSite(here.db, site, JSON.stringify(document)))) throw taken(site.writeKey);
   if (database !== MAIN && !(await enterSite(deps.db, { ...site, database }))) {
     await removeSite(here.db, site.id);
     throw taken(site.writeKey);

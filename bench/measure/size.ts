@@ -9,8 +9,6 @@ export function measureSize({ files, metafile }: Built): Size {
   for (const { inputs } of Object.values(metafile.outputs)) {
     for (const [path, { bytesInOutput }] of Object.entries(inputs)) add(partOf(path), bytesInOutput);
   }
-  for (const { name, contents } of files)
-    if (name.endsWith(".txt")) add("texts (tag, styles)", Buffer.byteLength(contents));
   return {
     rawBytes: files.reduce((sum, { contents }) => sum + Buffer.byteLength(contents), 0),
     // All together, as wrangler tells it.

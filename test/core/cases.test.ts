@@ -7,10 +7,10 @@ import type { EventType, JsonObject, LoggedEvent } from "../../worker/core/event
 import { levelNames, levelsNow, nextChange } from "../../worker/core/levels.ts";
 import { isFreeMail } from "../../worker/core/mail.ts";
 import { replay } from "../../worker/core/play.ts";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import type { RuleSet } from "../../worker/core/rules.ts";
 import { View } from "../../worker/core/view.ts";
 import { naive, type RulesDocument } from "../support/naive.ts";
+import { PRESETS } from "../support/presets.ts";
 
 interface CaseEvent {
   at: string;

@@ -1,9 +1,9 @@
 /** Completion of rules in the dashboard: where the caret is, and what the schema lets stand there. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import { rulesJsonSchema } from "../../worker/core/schema.ts";
 import { pretty } from "../../worker/dashboard/rules/text.ts";
+import { PRESETS } from "../support/presets.ts";
 
 interface Context {
   path: (string | number)[];

@@ -49,13 +49,13 @@ describe("the check of imports", () => {
 
   it.each([
     ["snippet/observe/forms.ts", "../wire"],
-    ["worker/core/fold.ts", "zod"],
+    ["worker/core/fold.ts", "zod/mini"],
     ["worker/core/fold.ts", "../../snippet/wire"],
     ["worker/db/leads.ts", "../core/fold"],
     ["worker/ingest.ts", "./db/leads.ts"],
     ["worker/dashboard/lead.tsx", "hono/jsx"],
     ["worker/http/leads.ts", "../ingest"],
-    ["worker/http/tag.ts", "../../dist/k.js.txt"],
+    ["worker/http/tag.ts", "../../dist/files.js"],
     ["worker/index.ts", "./app"],
   ])("lets %s import %s", (path, to) => {
     expect(wrongImports(path, `import { x } from "${to}";`)).toEqual([]);

@@ -6,11 +6,11 @@ import { judge } from "../../worker/core/condition.ts";
 import { levelsNow } from "../../worker/core/levels.ts";
 import { type Finding, type FindingCode, lint } from "../../worker/core/lint.ts";
 import { play } from "../../worker/core/play.ts";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import type { RuleSet } from "../../worker/core/rules.ts";
 import { emptyState } from "../../worker/core/state.ts";
 import { View } from "../../worker/core/view.ts";
 import { arbitraryCase, arbitraryRules } from "../support/arbitraries.ts";
+import { PRESETS } from "../support/presets.ts";
 
 type Json = Record<string, unknown>;
 

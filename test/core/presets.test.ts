@@ -6,11 +6,12 @@ import { compileRules } from "../../worker/core/compile.ts";
 import type { JsonObject, LoggedEvent } from "../../worker/core/event.ts";
 import { levelNames, levelsNow } from "../../worker/core/levels.ts";
 import { replay } from "../../worker/core/play.ts";
-import { FIRST_PRESET, PRESETS } from "../../worker/core/presets/index.ts";
+import { FIRST_PRESET } from "../../worker/core/presets/index.ts";
 import type { Problem } from "../../worker/core/problems.ts";
 import type { RuleSet } from "../../worker/core/rules.ts";
 import type { RuleDocument, RulesDocument } from "../../worker/core/schema.ts";
 import { View } from "../../worker/core/view.ts";
+import { PRESETS } from "../support/presets.ts";
 
 function compile(document: unknown): RuleSet {
   const result = compileRules(document);

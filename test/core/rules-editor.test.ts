@@ -1,11 +1,11 @@
 /** What the editor of rules reads and shows beside its form: lines of parts, and the events of made-up visitors. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import { escapePointer } from "../../worker/core/problems.ts";
 import { readStory, STORY_MAX_LINES } from "../../worker/core/story.ts";
 import { lineOf, lineOfMistake, linesOf } from "../../worker/dashboard/rules/places.ts";
 import { pretty } from "../../worker/dashboard/rules/text.ts";
+import { PRESETS } from "../support/presets.ts";
 
 describe("the line of a part", () => {
   /** Every pointer of a value, with what stands there. */

@@ -2,7 +2,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileRules } from "../../worker/core/compile.ts";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import { valuesOf } from "../../worker/dashboard/rules/form/fields.ts";
 import { addRule, moveRule, readForm } from "../../worker/dashboard/rules/form/read.ts";
 import {
@@ -14,6 +13,7 @@ import {
   showText,
 } from "../../worker/dashboard/rules/form/scalars.ts";
 import { arbitraryRules } from "../support/arbitraries.ts";
+import { PRESETS } from "../support/presets.ts";
 
 const RUNS = Number(process.env.KELVIN_RUNS ?? 150);
 

@@ -1,8 +1,8 @@
 /** The JSON Schema that editors complete from: it takes what the compiler takes, and refuses common mistakes. */
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
-import { PRESETS } from "../../worker/core/presets/index.ts";
 import { rulesJsonSchema } from "../../worker/core/schema.ts";
+import { PRESETS } from "../support/presets.ts";
 
 const validate = new Ajv2020({ strict: false, allErrors: true }).compile(rulesJsonSchema());
 const levels = { temperature: [{ name: "cold" }] };

@@ -30,10 +30,13 @@ describe("npm run bench", () => {
     if (process.platform === "linux") expect(cpuMsPerBeacon).toBeGreaterThan(0);
     expect(fold.length).toBeGreaterThan(0);
     expect(size.gzipBytes).toBeGreaterThan(50_000);
+    expect(size.gzipBytes).toBeLessThanOrEqual(GOALS.gzipBytes);
     expect(size.parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(size.gzipBytes);
 
-    expect(cost.newVisitor.trips).toBe(2);
-    expect(cost.newVisitor.rowsWritten).toBeLessThanOrEqual(5.5);
+    // Two where a level is crossed at once or the day's events are noted.
+    expect(cost.newVisitor.trips).toBeLessThan(1.2);
+    expect(cost.newVisitor.rowsWritten).toBeLessThanOrEqual(4.5);
+    expect(cost.one.rowsWritten).toBeLessThanOrEqual(GOALS.rowsWrittenPerBeacon);
     expect(cost.knownVisitor.trips).toBeLessThan(1.05);
     expect(cost.knownVisitor.rowsWritten).toBeLessThanOrEqual(3);
     expect(cost.one.rowsRead).toBeLessThanOrEqual(GOALS.rowsReadPerBeacon);
@@ -47,7 +50,7 @@ describe("npm run bench", () => {
       const call = calls.find((one) => one.name === name);
       return (call?.rowsRead ?? Number.NaN) / (call?.rowsShown ?? Number.NaN);
     };
-    for (const name of ["list, first page", "list, next page"]) {
+    for (const name of ["list, first page", "list, next page", "list, temperature=warm"]) {
       expect(rowsOf(many, name)).toBeLessThanOrEqual(GOALS.rowsReadPerListedLead);
       expect(rowsOf(many, name), "flat").toBeCloseTo(rowsOf(few, name), 1);
     }

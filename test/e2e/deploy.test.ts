@@ -99,9 +99,9 @@ describe("what is built", () => {
   /** The dry run with what the manual adds to wrangler.toml: some lines at the top, some at the end. */
   async function dryRun(top: string, end: string, ...args: string[]): Promise<string> {
     const file = join(folder, "wrangler.toml");
-    const whole = read("wrangler.toml").replace(
-      /^main = "(.+)"$/m,
-      (_, main) => `main = ${JSON.stringify(join(ROOT, main))}`,
+    const whole = read("wrangler.toml").replaceAll(
+      /^(main|directory) = "(.+)"$/gm,
+      (_, name, path) => `${name} = ${JSON.stringify(join(ROOT, path))}`,
     );
     writeFileSync(file, `${top}\n${whole}\n${end}`);
     return await wrangler("deploy", "--dry-run", "--config", file, "--outdir", join(folder, "out"), ...args);
@@ -114,14 +114,15 @@ describe("what is built", () => {
     ["on paths of another", paths, ""],
   ])("%s", async (_, top, end) => {
     const said = await dryRun(top, end);
-    for (const binding of ["env.DB", "env.RATE_ADDRESS", "env.RATE_VISITOR"]) expect(said).toContain(binding);
+    for (const binding of ["env.DB", "env.ASSETS", "env.RATE_ADDRESS", "env.RATE_VISITOR"])
+      expect(said).toContain(binding);
     expect(said).toContain("--dry-run: exiting now.");
     expect(said).not.toMatch(/warning/i);
   });
 
   test("the second one has a database of its own and all bindings of the first", async () => {
     const said = await dryRun(host, staging, "--env", "staging");
-    for (const binding of ["env.DB (kelvin-staging)", "env.RATE_ADDRESS", "env.RATE_VISITOR"]) {
+    for (const binding of ["env.DB (kelvin-staging)", "env.ASSETS", "env.RATE_ADDRESS", "env.RATE_VISITOR"]) {
       expect(said).toContain(binding);
     }
     expect(said).not.toMatch(/warning/i);

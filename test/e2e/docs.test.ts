@@ -192,10 +192,12 @@ describe("pages", () => {
     }
   });
 
-  test("that of the errors loads nothing, runs nothing, and its own style is allowed", async () => {
+  test("that of the errors loads a style of ours and nothing else, and runs nothing", async () => {
     const answer = await fetch(`${server.url}/docs/errors`);
-    expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-[^']+=';/);
-    expect(await answer.text()).not.toMatch(/<script|<link|<img|@import|url\(/);
+    expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'self';/);
+    const html = await answer.text();
+    expect(html).not.toMatch(/<script|<style|<img|@import|url\(/);
+    expect(html.match(/<link [^>]*>/g)).toEqual([expect.stringMatching(/ href="\/docs\/errors-\w+\.css"/)]);
     const browser = await launch();
     const page = await browser.newPage();
     const { complaints, loaded } = watched(page);
@@ -203,7 +205,7 @@ describe("pages", () => {
     expect(await page.evaluate(() => getComputedStyle(document.body).maxWidth)).not.toBe("none");
     await browser.close();
     expect(complaints).toEqual([]);
-    expect(loaded).toHaveLength(1);
+    expect(loaded).toHaveLength(2);
   });
 });
 

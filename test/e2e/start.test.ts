@@ -116,7 +116,7 @@ test("what is no port is refused", async () => {
 /** A copy of the project, sharing its packages, that a test may spoil. */
 async function copyOfProject(): Promise<string> {
   const root = await temporaryFolder();
-  for (const name of ["demo", "dist", "migrations", "package.json", "snippet", "worker", "wrangler.toml"]) {
+  for (const name of ["demo", "dist", "migrations", "package.json", "snippet", "tools", "worker", "wrangler.toml"]) {
     await cp(join(ROOT, name), join(root, name), { recursive: true });
   }
   await symlink(join(ROOT, "node_modules"), join(root, "node_modules"));

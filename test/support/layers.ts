@@ -5,30 +5,32 @@
 import { posix } from "node:path";
 import ts from "typescript";
 
-type Room = "wire" | "snippet" | "core" | "env" | "db" | "verbs" | "dashboard" | "http" | "app" | "index" | "tag";
+type Room = "wire" | "snippet" | "core" | "env" | "db" | "verbs" | "dashboard" | "http" | "app" | "index" | "built";
 
 /** wire <- core <- db <- verbs <- http <- app <- index; whatever is not listed here is refused. */
-const MAY_IMPORT: Record<Exclude<Room, "tag">, { rooms: Room[]; packages: "any" | string[] }> = {
+const MAY_IMPORT: Record<Exclude<Room, "built">, { rooms: Room[]; packages: "any" | string[] }> = {
   wire: { rooms: [], packages: [] },
   snippet: { rooms: ["snippet", "wire"], packages: [] },
-  core: { rooms: ["core", "wire"], packages: ["zod"] },
+  core: { rooms: ["core", "wire"], packages: ["zod/mini", "zod/locales"] },
   env: { rooms: ["core", "wire"], packages: "any" },
   db: { rooms: ["db", "core", "wire"], packages: "any" },
-  verbs: { rooms: ["verbs", "db", "core", "wire", "env"], packages: "any" },
+  verbs: { rooms: ["verbs", "db", "core", "wire", "env", "built"], packages: "any" },
   // Plain data in, HTML out.
-  dashboard: { rooms: ["dashboard", "core", "wire"], packages: "any" },
-  http: { rooms: ["http", "dashboard", "verbs", "db", "core", "wire", "env", "tag"], packages: "any" },
-  app: { rooms: ["http", "dashboard", "verbs", "db", "core", "wire", "env", "tag"], packages: "any" },
-  index: { rooms: ["app", "http", "dashboard", "verbs", "db", "core", "wire", "env", "tag"], packages: "any" },
+  dashboard: { rooms: ["dashboard", "core", "wire", "built"], packages: "any" },
+  http: { rooms: ["http", "dashboard", "verbs", "db", "core", "wire", "env", "built"], packages: "any" },
+  app: { rooms: ["http", "dashboard", "verbs", "db", "core", "wire", "env", "built"], packages: "any" },
+  index: { rooms: ["app", "http", "dashboard", "verbs", "db", "core", "wire", "env", "built"], packages: "any" },
 };
 
 /** The room of a file, by its path from the project's root without extension; `null`: none of these rooms. */
 function roomOf(path: string): Room | null {
   if (path === "snippet/wire") return "wire";
   if (path.startsWith("snippet/")) return "snippet";
-  if (path.startsWith("dist/")) return "tag";
-  const inWorker = /^worker\/(?:(core|db|http|dashboard)\/|(index|app|env)$|[^/]+$)/.exec(path);
+  if (path.startsWith("dist/")) return "built";
+  const inWorker = /^worker\/(?:(core|db|http|dashboard)\/|(index|app|env|reference)$|[^/]+$)/.exec(path);
   if (!inWorker) return null;
+  // Made of all that there is, as the entry points are.
+  if (inWorker[2] === "reference") return "index";
   return (inWorker[1] ?? inWorker[2] ?? "verbs") as Room;
 }
 
@@ -38,7 +40,7 @@ const withoutExtension = (path: string) => path.replace(/(\/index)?\.tsx?$/, (_,
 export function wrongImports(path: string, source: string): string[] {
   const room = roomOf(withoutExtension(path));
   if (room === null) return [`${path} is in none of the rooms that test/support/layers.ts knows`];
-  if (room === "tag") return [];
+  if (room === "built") return [];
   const may = MAY_IMPORT[room];
   return ts.preProcessFile(source, true, true).importedFiles.flatMap(({ fileName: to }) => {
     if (!to.startsWith(".")) {

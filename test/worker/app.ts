@@ -10,7 +10,9 @@ import { createDeps, type Deps, type Fetch } from "../../worker/deps";
 import type { Env } from "../../worker/env";
 import { Api } from "../support/api";
 
-export const { DB, DB_1, DB_2 } = env as unknown as Record<"DB" | "DB_1" | "DB_2", D1Database>;
+export const { DB, DB_1, DB_2, ASSETS } = env as unknown as Record<"DB" | "DB_1" | "DB_2", D1Database> & {
+  ASSETS: Fetcher;
+};
 export const ADMIN_KEY = "test-admin-key";
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
@@ -33,12 +35,13 @@ export function startIsolate({
   db = DB,
   clock = Date.now,
   isLimited = false,
-  env: variables = {},
+  env: more = {},
   fetch,
 }: AppOptions = {}): {
   api: Api;
   deps: Deps;
 } {
+  const variables = { ASSETS, ...more };
   const deps = createDeps(
     () => db,
     clock,

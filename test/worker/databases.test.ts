@@ -5,7 +5,7 @@ import worker from "../../worker/index";
 import { sweep } from "../../worker/sweep";
 import { type List, PLAIN_RULES, type Problem, page, Site, type SiteInfo, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
-import { ADMIN_KEY, DAY, DB, DB_1, DB_2, startIsolate } from "./app";
+import { ADMIN_KEY, ASSETS, DAY, DB, DB_1, DB_2, startIsolate } from "./app";
 
 const THREE = { DB_1, DB_2 };
 
@@ -136,7 +136,7 @@ test("the run of every minute goes over all databases, and one that fails keeps 
   expect(await crossingsOf(DB_1, id)).toEqual(["warm"]);
   const broken = new FaultyDatabase(DB_2);
   for (let trip = 1; trip <= 30; trip++) broken.fail({ trip, message: "D1 DB is overloaded.", when: "before" });
-  const env = { DB, DB_1, DB_2: broken.db, KELVIN_ADMIN_KEY: ADMIN_KEY };
+  const env = { DB, DB_1, DB_2: broken.db, ASSETS, KELVIN_ADMIN_KEY: ADMIN_KEY };
   const controller = { cron: "", scheduledTime: now, noRetry() {} };
   await expect(worker.scheduled(controller, env)).rejects.toThrow("6 of 20 scheduled");
   expect(await crossingsOf(DB_1, id)).toEqual(["warm", "cold"]);

@@ -9,7 +9,7 @@ import { type LeadRow, readLead, readLog } from "../../worker/db/leads";
 import worker from "../../worker/index";
 import { Api, type Message, PLAIN_RULES, type Problem, page, type SendInit, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
-import { ADMIN_KEY, DAY, DB, expectNothingDangling, startApi, startIsolate } from "./app";
+import { ADMIN_KEY, ASSETS, DAY, DB, expectNothingDangling, startApi, startIsolate } from "./app";
 import { at, erase, everything, held, identify, marker, placesOf, type Row, RULES, somebody } from "./traces";
 
 /** D1's own text for a trip that failed. */
@@ -303,7 +303,7 @@ describe("what goes into the log", () => {
 describe("the file of the database", () => {
   /** The Worker as it is deployed, with a service that overwrites what was deleted. */
   function deployed(VACUUM: { fetch(): Promise<Response> }): Api {
-    const env = { DB, KELVIN_ADMIN_KEY: ADMIN_KEY, VACUUM: VACUUM as unknown as Fetcher };
+    const env = { DB, ASSETS, KELVIN_ADMIN_KEY: ADMIN_KEY, VACUUM: VACUUM as unknown as Fetcher };
     const send = async (path: string, init: SendInit) => {
       const request = new Request(`https://kelvin.test${path}`, init) as Request<unknown, IncomingRequestCfProperties>;
       return await worker.fetch(request, env, createExecutionContext());

@@ -7,7 +7,7 @@ import worker from "../../worker/index";
 import { LEADS_A_RUN, LOOKED_AT_ONCE, prune } from "../../worker/prune";
 import { type Explanation, type Lead, type List, type Message, page, type Site, track, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
-import { ADMIN_KEY, DAY, DB, expectTheLaw, startIsolate } from "./app";
+import { ADMIN_KEY, ASSETS, DAY, DB, expectTheLaw, startIsolate } from "./app";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -148,7 +148,7 @@ test("the Worker's schedule prunes, too", async () => {
   const old = new Date(now - 500 * DAY).toISOString();
   await imported([{ ...view("v", 0), timestamp: old }]);
   const controller = { scheduledTime: now, cron: "* * * * *", noRetry: () => {} };
-  await worker.scheduled(controller, { DB, KELVIN_ADMIN_KEY: ADMIN_KEY });
+  await worker.scheduled(controller, { DB, ASSETS, KELVIN_ADMIN_KEY: ADMIN_KEY });
   expect(await tablesWith(SECRET)).toEqual([]);
 });
 

@@ -2,7 +2,7 @@
  * From a document to a rule set that the fold can run. Validation and compilation are one pass, so what is accepted is
  * what runs; everything wrong is reported at once (contract: "Errors").
  */
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { type Condition, compileCondition, type Field, leaves } from "./condition";
 import type { Decay } from "./decay";
 import { durationMs } from "./duration";
@@ -61,7 +61,10 @@ function entriesOf(raw: unknown, at: string): { name: string; value: Raw; at: st
 }
 
 /** The fields of a part that have the right shape, whatever else is wrong with it. */
-function sound<T extends z.ZodObject>({ shape }: T, raw: Raw): Partial<z.infer<T>> {
+function sound<T extends z.ZodMiniObject<Readonly<Record<string, z.ZodMiniType>>>>(
+  { shape }: T,
+  raw: Raw,
+): Partial<z.infer<T>> {
   const fields = Object.entries(raw).filter(
     ([name, value]) => Object.hasOwn(shape, name) && shape[name]?.safeParse(value).success,
   );

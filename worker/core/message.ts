@@ -2,9 +2,10 @@
  * From a message as a client sent it (Segment spec) to an event of the log, or to a rejection that says what would be
  * right. Forgiving where the official clients are loose, exact in everything that is kept.
  */
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Rejection } from "../../snippet/wire";
 import { withBareAddresses } from "./address";
+import { withMeta } from "./described";
 import { DAY_MS } from "./duration";
 import type { EventType, JsonObject, LoggedEvent } from "./event";
 import { dig, parseUrl, put, tooDeep } from "./read";
@@ -80,28 +81,32 @@ export function isId(text: string | undefined): text is string {
   return text !== undefined && text.length >= 1 && text.length <= ID_MAX_CHARS && isClean(text);
 }
 
-const id = z
-  .union([z.string(), z.number().transform(String)], "must be a text")
-  .refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`)
-  .refine(isClean, "must not hold control characters or broken Unicode");
-const object = z
-  .custom<JsonObject>(
+const id = z.union([z.string(), z.pipe(z.number(), z.transform(String))], "must be a text").check(
+  z.refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`),
+  z.refine(isClean, "must not hold control characters or broken Unicode"),
+);
+const object = withMeta(
+  z.custom<JsonObject>(
     (value) => value !== null && typeof value === "object" && !Array.isArray(value),
     "must be an object",
-  )
-  .meta({ type: "object", additionalProperties: {} });
+  ),
+  { type: "object", additionalProperties: {} },
+);
 /** Below it a number of milliseconds is before 1973: somebody sent seconds. */
 const EPOCH_MS_MIN = 100_000_000_000;
 const TIME_HINT = 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z", or milliseconds since 1970';
 const isoTime = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
 
 /** ISO 8601 with or without zone (then UTC) and colon in it, or epoch milliseconds; becomes whole milliseconds. */
-const time = z.union([z.string(), z.number()], TIME_HINT).transform((value, context) => {
-  const ms = typeof value === "number" ? epochMs(value) : isoMs(value);
-  if (Number.isFinite(new Date(ms).getTime())) return Math.floor(ms);
-  context.addIssue({ code: "custom", message: TIME_HINT });
-  return z.NEVER;
-});
+const time = z.pipe(
+  z.union([z.string(), z.number()], TIME_HINT),
+  z.transform((value, context) => {
+    const ms = typeof value === "number" ? epochMs(value) : isoMs(value);
+    if (Number.isFinite(new Date(ms).getTime())) return Math.floor(ms);
+    context.issues.push({ code: "custom", message: TIME_HINT, input: value });
+    return z.NEVER;
+  }),
+);
 
 function epochMs(value: number): number {
   return Math.abs(value) < EPOCH_MS_MIN ? Number.NaN : value;
@@ -114,24 +119,29 @@ function isoMs(text: string): number {
 }
 
 const named = (hint: string) =>
-  z.string(hint).min(1, "must not be empty").max(NAME_MAX_CHARS, `must have at most ${NAME_MAX_CHARS} characters`);
+  z
+    .string(hint)
+    .check(
+      z.minLength(1, "must not be empty"),
+      z.maxLength(NAME_MAX_CHARS, `must have at most ${NAME_MAX_CHARS} characters`),
+    );
 
 /** A message, as far as its parts can be judged one by one. */
 export const messageSchema = z.object({
   type: z.enum(TYPES, `must be one of ${TYPES.join(", ")}`),
-  messageId: id.nullish(),
-  anonymousId: id.nullish(),
-  userId: id.nullish(),
-  previousId: id.nullish(),
-  event: named("must be the event's name").nullish(),
-  name: named("must be a text").nullish(),
-  groupId: id.nullish(),
-  timestamp: time.nullish(),
-  originalTimestamp: time.nullish(),
-  sentAt: time.nullish(),
-  properties: object.nullish(),
-  traits: object.nullish(),
-  context: object.nullish(),
+  messageId: z.nullish(id),
+  anonymousId: z.nullish(id),
+  userId: z.nullish(id),
+  previousId: z.nullish(id),
+  event: z.nullish(named("must be the event's name")),
+  name: z.nullish(named("must be a text")),
+  groupId: z.nullish(id),
+  timestamp: z.nullish(time),
+  originalTimestamp: z.nullish(time),
+  sentAt: z.nullish(time),
+  properties: z.nullish(object),
+  traits: z.nullish(object),
+  context: z.nullish(object),
 });
 type Message = z.infer<typeof messageSchema>;
 

@@ -1,5 +1,5 @@
 /** What is wrong with a document: all of it at once, each with the place and what would be right. */
-import type * as z from "zod";
+import * as z from "zod/mini";
 
 export interface Problem {
   /** JSON pointer in URI fragment form, for instance `#/rules/3/points`. */
@@ -29,6 +29,34 @@ const ARTICLES: Record<string, string> = {
   array: "an array",
   int: "a whole number",
 };
+/** What a bound counts, where it is none of the value itself. */
+const COUNTED: Record<string, string> = { string: " characters", array: " items" };
+
+// What schemas find wrong that say nothing about it themselves.
+z.config({ localeError: rightWords });
+
+/** What would be right, for an issue. */
+function rightWords(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type": {
+      const wanted = ARTICLES[issue.expected] ?? `a ${issue.expected}`;
+      return issue.input === undefined ? `is missing: ${wanted}` : `must be ${wanted}`;
+    }
+    case "invalid_value":
+      return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.join(", ")}`;
+    case "too_big":
+      return `must ${bound(issue.origin, issue.inclusive === false ? "less than" : "at most", issue.maximum)}`;
+    case "too_small":
+      return `must ${bound(issue.origin, issue.inclusive === false ? "more than" : "at least", issue.minimum)}`;
+    default:
+      return "is not valid";
+  }
+}
+
+function bound(origin: string, which: string, limit: number | bigint): string {
+  const counted = COUNTED[origin];
+  return `${counted ? "have" : "be"} ${which} ${limit}${counted ?? ""}`;
+}
 
 /** What a schema found wrong, in plain words. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
@@ -40,11 +68,6 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[]): Problem[] {
         detail: `unknown field "${key}": take it out`,
       }));
     }
-    const isOwnWords = issue.code !== "invalid_type" || !issue.message.startsWith("Invalid input");
-    if (isOwnWords) return [{ pointer, detail: issue.message }];
-    const wanted = ARTICLES[issue.expected] ?? `a ${issue.expected}`;
-    return [
-      { pointer, detail: issue.message.endsWith("received undefined") ? `is missing: ${wanted}` : `must be ${wanted}` },
-    ];
+    return [{ pointer, detail: issue.message }];
   });
 }

@@ -1,5 +1,5 @@
 /** What kind of site a visitor came from, by its host. */
-import { REFERRERS } from "./lists/referrers";
+import type { REFERRERS } from "./lists/referrers";
 
 export type SiteKind = keyof typeof REFERRERS;
 
@@ -8,15 +8,18 @@ const HOST_MAX_CHARS = 253;
 
 let known: ReadonlyMap<string, SiteKind> | null = null;
 
-function read(): ReadonlyMap<string, SiteKind> {
-  const kinds = Object.keys(REFERRERS) as SiteKind[];
-  return new Map(kinds.flatMap((kind) => REFERRERS[kind].split(" ").map((host) => [host, kind] as const)));
+/** Takes the list, which is a file beside the Worker (tools/build.ts). */
+export function learnReferrers(hosts: Readonly<Record<SiteKind, string>>): void {
+  const kinds = Object.keys(hosts) as SiteKind[];
+  known = new Map(kinds.flatMap((kind) => hosts[kind].split(" ").map((host) => [host, kind] as const)));
 }
+
+export const areReferrersKnown = () => known !== null;
 
 /** The kind of the listed host that is the host or the nearest above it; `null` where none is listed. */
 export function siteKind(host: string): SiteKind | null {
+  if (!known) throw new Error("the list of referrers has not been read");
   if (host.length > HOST_MAX_CHARS) return null;
-  known ??= read();
   for (let name = host.toLowerCase(); ; ) {
     const kind = known.get(name);
     if (kind) return kind;

@@ -1,11 +1,10 @@
 /** The score over time as a line: what it was, how it cools, and how it would go on without activity. */
-import { type ScaleLinear, scaleLinear } from "d3-scale";
-import { area, line } from "d3-shape";
 import type { FC } from "hono/jsx";
+import { area, clamped, line, linear, nice, type Point, type Scale, type Span, ticks } from "./chart";
 import type { Crossing, Ladder, ScorePoint, Threshold } from "./data";
 import { date, number, plural, relative } from "./format";
 import { toneOf } from "./layout";
-import { ACROSS, AxisLabel, across, Legend, PLOT, Plot, round, Stretched, type Tick } from "./reports/plot";
+import { ACROSS, AxisLabel, across, HEIGHTS, Legend, PLOT, Plot, round, Stretched, type Tick } from "./reports/plot";
 
 export interface CurveProps {
   /** Before and after each event. */
@@ -23,8 +22,6 @@ interface Dot {
   score: number;
 }
 
-type Scale = ScaleLinear<number, number>;
-
 const dots = (points: readonly ScorePoint[]): Dot[] => points.map(({ at, score }) => ({ at: Date.parse(at), score }));
 
 export const Curve: FC<CurveProps> = ({ points, cooling, crossings, thresholds, ladders, now }) => {
@@ -36,11 +33,10 @@ export const Curve: FC<CurveProps> = ({ points, cooling, crossings, thresholds, 
   const all = [...past, ...ahead];
   const [first, last] = [all[0], all.at(-1)];
   if (!first || !last) return null;
-  const x = scaleLinear()
-    .domain([first.at, Math.max(last.at, first.at + 1)])
-    .range([0, 100])
-    .clamp(true);
-  const y = heights(all, thresholds);
+  const times: Span = [first.at, Math.max(last.at, first.at + 1)];
+  const x = clamped(times, linear(times, [0, 100]));
+  const scores = spanOf(all, thresholds);
+  const y = linear(scores, HEIGHTS);
   const seen = ahead.filter(({ at }) => at <= now);
   const current = seen.at(-1) ?? last;
   const label =
@@ -50,7 +46,7 @@ export const Curve: FC<CurveProps> = ({ points, cooling, crossings, thresholds, 
   const tone = (name: string) => toneOf(ladders, "temperature", name);
   return (
     <>
-      <Plot class="curve" label={label} ticks={ticksOf(y, thresholds, tone)}>
+      <Plot class="curve" label={label} ticks={ticksOf(scores, y, thresholds, tone)}>
         {thresholds.map(({ name, score }) => (
           <g class={`guide ${tone(name)}`}>
             <line x1="0" x2="100%" y1={round(y(score))} y2={round(y(score))} />
@@ -80,14 +76,13 @@ export const Curve: FC<CurveProps> = ({ points, cooling, crossings, thresholds, 
 };
 
 const Lines: FC<{ past: Dot[]; coming: Dot[]; x: Scale; y: Scale }> = ({ past, coming, x, y }) => {
-  const across = ({ at }: Dot) => round((x(at) / 100) * ACROSS);
-  const height = ({ score }: Dot) => round(y(score));
-  const path = line<Dot>(across, height);
+  const place = ({ at, score }: Dot): Point => [round((x(at) / 100) * ACROSS), round(y(score))];
+  const ground = past.map((dot) => place({ ...dot, score: 0 }));
   return (
     <Stretched>
-      <path class="area" d={area<Dot>(across, round(y(0)), height)(past) ?? ""} />
-      <path class="line" d={path(past) ?? ""} />
-      <path class="line coming" d={path(coming) ?? ""} />
+      <path class="area" d={area(past.map(place), ground)} />
+      <path class="line" d={line(past.map(place))} />
+      <path class="line coming" d={line(coming.map(place))} />
     </Stretched>
   );
 };
@@ -101,21 +96,19 @@ const Times: FC<{ first: number; last: number; now: number; x: Scale }> = ({ fir
   </>
 );
 
-function heights(all: readonly Dot[], thresholds: readonly Threshold[]): Scale {
+/** The scores from bottom to top. */
+function spanOf(all: readonly Dot[], thresholds: readonly Threshold[]): Span {
   const values = [0, ...all.map(({ score }) => score), ...thresholds.map(({ score }) => score)];
   const most = Math.max(...values);
-  return scaleLinear()
-    .domain([Math.min(...values), most > 0 ? most : 1])
-    .nice(4)
-    .range([PLOT.bottom, PLOT.top]);
+  return nice([Math.min(...values), most > 0 ? most : 1], 4);
 }
 
 /** Between two figures at the side, px: closer, and they run into each other. */
 const APART = 15;
 
 /** The thresholds, and of round scores those that are not in their way. */
-function ticksOf(y: Scale, thresholds: readonly Threshold[], tone: (name: string) => string): Tick[] {
+function ticksOf(scores: Span, y: Scale, thresholds: readonly Threshold[], tone: (name: string) => string): Tick[] {
   const marked = thresholds.map(({ name, score }) => ({ y: round(y(score)), label: number(score), tone: tone(name) }));
-  const plain = y.ticks(4).map((score) => ({ y: round(y(score)), label: number(score) }));
+  const plain = ticks(scores, 4).map((score) => ({ y: round(y(score)), label: number(score) }));
   return [...marked, ...plain.filter((one) => marked.every(({ y }) => Math.abs(y - one.y) >= APART))];
 }

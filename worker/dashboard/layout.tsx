@@ -1,6 +1,6 @@
 /** What is around every page: the head, the bar with its menu, and the small parts that pages share. */
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
-import { SCRIPT, STYLE } from "./assets";
+import paths from "../../dist/files.js";
 import type { Frame, Ladder } from "./data";
 
 const ICON =
@@ -15,8 +15,8 @@ export const Document: FC<PropsWithChildren<{ title: string; class?: string }>> 
       <meta name="robots" content="noindex" />
       <title>{`${props.title} · Kelvin`}</title>
       <link rel="icon" href={ICON} />
-      <link rel="stylesheet" href={STYLE.path} />
-      <script defer src={SCRIPT.path} />
+      <link rel="stylesheet" href={paths.dashboardStyle} />
+      <script defer src={paths.dashboardScript} />
     </head>
     <body class={props.class}>{props.children}</body>
   </html>

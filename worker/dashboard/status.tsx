@@ -1,10 +1,10 @@
 /** How Kelvin is doing: what was counted in the last day, what waits, and beacons that could not be counted. */
-import { scaleLinear } from "d3-scale";
 import type { FC } from "hono/jsx";
+import { linear, nice, ticks } from "./chart";
 import type { DeadLetter, Frame, Status } from "./data";
 import { plural, Time } from "./format";
 import { Heading, link, Notice, Page, Scroll, Token } from "./layout";
-import { AsTable, AxisLabel, across, Legend, PLOT, Plot, rough } from "./reports/plot";
+import { AsTable, AxisLabel, across, HEIGHTS, Legend, Plot, rough } from "./reports/plot";
 import { SetupTabs } from "./setup-tabs";
 
 export interface StatusProps {
@@ -67,7 +67,8 @@ const clockOf = (at: string) => at.slice(11, 16);
 
 const Hours: FC<{ hours: Status["hours"] }> = ({ hours }) => {
   const most = Math.max(1, ...hours.map(({ accepted, queued, rejected }) => accepted + queued + rejected));
-  const y = scaleLinear().domain([0, most]).nice(4).range([PLOT.bottom, PLOT.top]);
+  const span = nice([0, most], 4);
+  const y = linear(span, HEIGHTS);
   const width = 100 / hours.length;
   const total = hours.reduce((sum, { accepted, queued }) => sum + accepted + queued, 0);
   const bad = hours.reduce((sum, { rejected }) => sum + rejected, 0);
@@ -76,8 +77,7 @@ const Hours: FC<{ hours: Status["hours"] }> = ({ hours }) => {
       <h2 id="hours">Messages by the hour</h2>
       <Plot
         label={`In 24 hours ${plural(total, "message")} taken and ${count(bad)} rejected, by the hour.`}
-        ticks={y
-          .ticks(4)
+        ticks={ticks(span, 4)
           .filter(Number.isInteger)
           .map((tick) => ({ y: y(tick), label: rough(tick) }))}
       >

@@ -71,6 +71,8 @@ export class SiteStore {
   constructor(
     private readonly clock: () => number,
     private readonly dbOf: (database: string) => D1Database,
+    /** Reads what rules go by besides: nobody gets rules before it is there. */
+    private readonly readLists: () => Promise<void>,
   ) {}
 
   /** The site that an id or a write key names, as known a moment ago: for beacons. */
@@ -159,7 +161,10 @@ export class SiteStore {
 
   private async load(name: string): Promise<SiteRules | null> {
     const main = drizzle(this.dbOf(MAIN));
-    const [[here], [entry]] = await main.batch([siteQuery(main, name), entryQuery(main, name)]);
+    const [[[here], [entry]]] = await Promise.all([
+      main.batch([siteQuery(main, name), entryQuery(main, name)]),
+      this.readLists(),
+    ]);
     const database = entry?.database ?? MAIN;
     const found = entry && database !== MAIN ? await siteQuery(drizzle(this.dbOf(database)), entry.siteId).get() : here;
     if (!found) return null;

@@ -2,117 +2,123 @@
  * What the marketers' API answers. Handlers return values of these types, so the description and the answers cannot part;
  * `test/worker/openapi.test.ts` holds what is really sent against them.
  */
-import * as z from "zod";
+import * as z from "zod/mini";
+import { described, withMeta } from "../core/described";
 import { SCOPES } from "../db/keys";
 import { FEEDBACKS, STATUSES } from "../patch";
 
-export const time = z.iso.datetime().describe("ISO 8601, UTC.");
+export const time = described(z.iso.datetime(), "ISO 8601, UTC.");
 const texts = z.record(z.string(), z.string());
 const numbers = z.record(z.string(), z.number());
 const json = z.record(z.string(), z.unknown());
 
 /** A list with its cursor. */
-export function list<T extends z.ZodType>(item: T) {
+export function list<T extends z.ZodMiniType>(item: T) {
   return z.strictObject({
     data: z.array(item),
-    nextCursor: z.string().nullable().describe("The cursor of the next page; null: there is none."),
+    nextCursor: described(z.nullable(z.string()), "The cursor of the next page; null: there is none."),
   });
 }
 
 const leadFields = {
   id: z.string(),
-  known: z.boolean().describe("Whether it has a userId or an e-mail address."),
-  verified: z.boolean().describe("Whether one of them is proved."),
-  email: z.string().nullable(),
+  known: described(z.boolean(), "Whether it has a userId or an e-mail address."),
+  verified: described(z.boolean(), "Whether one of them is proved."),
+  email: z.nullable(z.string()),
   userIds: z.array(z.string()),
   visitors: z.array(z.strictObject({ id: z.string(), verified: z.boolean(), lastSeen: time })),
   traits: json,
-  status: z.string().describe(`One of ${STATUSES.join(", ")}.`),
-  feedback: z
-    .string()
-    .nullable()
-    .describe(`The latest of sales: ${FEEDBACKS.join(", ")}.`),
-  disqualified: z.string().nullable().describe("The reason, where it is disqualified."),
-  score: z.number().describe("Rounded; exact has the unrounded ones."),
-  scores: numbers.describe("By dimension."),
+  status: described(z.string(), `One of ${STATUSES.join(", ")}.`),
+  feedback: described(z.nullable(z.string()), `The latest of sales: ${FEEDBACKS.join(", ")}.`),
+  disqualified: described(z.nullable(z.string()), "The reason, where it is disqualified."),
+  score: described(z.number(), "Rounded; exact has the unrounded ones."),
+  scores: described(numbers, "By dimension."),
   exact: z.strictObject({ score: z.number(), scores: numbers }),
   temperature: z.string(),
-  levels: texts.describe("The level on each ladder."),
-  validUntil: time.nullable().describe("When the temperature will next change by itself; null: never."),
-  firstSeen: time.nullable(),
-  lastSeen: time.nullable(),
+  levels: described(texts, "The level on each ladder."),
+  validUntil: described(z.nullable(time), "When the temperature will next change by itself; null: never."),
+  firstSeen: z.nullable(time),
+  lastSeen: z.nullable(time),
   visits: z.int(),
   pageviews: z.int(),
-  source: z
-    .strictObject({ channel: z.string(), referrer: z.string().nullable(), campaign: z.string().nullable() })
-    .nullable()
-    .describe("Where it first came from."),
-  account: z.string().nullable().describe("Domain of the address, where it is not a free mail provider's."),
+  source: described(
+    z.nullable(
+      z.strictObject({ channel: z.string(), referrer: z.nullable(z.string()), campaign: z.nullable(z.string()) }),
+    ),
+    "Where it first came from.",
+  ),
+  account: described(z.nullable(z.string()), "Domain of the address, where it is not a free mail provider's."),
   rulesVersion: z.int(),
 };
-export const lead = z.strictObject(leadFields).meta({ id: "Lead", description: "One person, known or anonymous." });
-export const halves = z
-  .strictObject({ ...leadFields, split: lead.describe("The lead that the visitor has now.") })
-  .meta({ id: "SplitLead" });
+export const lead = withMeta(z.strictObject(leadFields), {
+  id: "Lead",
+  description: "One person, known or anonymous.",
+});
+export const halves = withMeta(
+  z.strictObject({ ...leadFields, split: described(lead, "The lead that the visitor has now.") }),
+  { id: "SplitLead" },
+);
 
 const reason = z.strictObject({
   field: z.string(),
   test: z.unknown(),
-  actual: z.unknown().describe("The lead's or event's value; null: there is none."),
+  actual: described(z.unknown(), "The lead's or event's value; null: there is none."),
   holds: z.boolean(),
-  pruned: z.literal(true).optional(),
+  pruned: z.optional(z.literal(true)),
 });
 const ruleLine = z.strictObject({
   id: z.string(),
   dimension: z.string(),
-  points: z.number().describe("Unrounded, before the dimension's clamp."),
+  points: described(z.number(), "Unrounded, before the dimension's clamp."),
   fired: z.int(),
-  limited: z.int().describe("Matches that its limit kept from firing."),
-  lastAt: time.nullable(),
+  limited: described(z.int(), "Matches that its limit kept from firing."),
+  lastAt: z.nullable(time),
   state: z.enum(["counting", "capped", "decayed", "notMet"]),
   because: z.array(reason),
 });
-export const explanation = z
-  .strictObject({
+export const explanation = withMeta(
+  z.strictObject({
     at: time,
     score: z.number(),
     exact: z.number(),
     data: z.array(ruleLine),
     clamps: z.array(z.strictObject({ dimension: z.string(), points: z.number() })),
-  })
-  .meta({ id: "Explanation", description: "The points of data and clamps add up to exact." });
+  }),
+  { id: "Explanation", description: "The points of data and clamps add up to exact." },
+);
 
 const eventFields = {
   messageId: z.string(),
   type: z.enum(["page", "screen", "track", "identify", "group", "alias"]),
-  event: z.string().optional(),
-  name: z.string().optional(),
-  groupId: z.string().optional(),
-  anonymousId: z.string().nullable(),
-  userId: z.string().optional(),
-  previousId: z.string().optional(),
+  event: z.optional(z.string()),
+  name: z.optional(z.string()),
+  groupId: z.optional(z.string()),
+  anonymousId: z.nullable(z.string()),
+  userId: z.optional(z.string()),
+  previousId: z.optional(z.string()),
   timestamp: time,
   receivedAt: time,
-  properties: json.optional(),
-  traits: json.optional(),
-  context: json.optional(),
-  country: z.string().optional(),
-  machine: z.literal(true).optional(),
-  verified: z.literal(true).optional(),
-  emailClaimed: z.literal(true).optional(),
-  link: z.string().optional(),
-  absorbed: z.string().optional(),
-  unjoined: z.literal("full").optional(),
+  properties: z.optional(json),
+  traits: z.optional(json),
+  context: z.optional(json),
+  country: z.optional(z.string()),
+  machine: z.optional(z.literal(true)),
+  verified: z.optional(z.literal(true)),
+  emailClaimed: z.optional(z.literal(true)),
+  link: z.optional(z.string()),
+  absorbed: z.optional(z.string()),
+  unjoined: z.optional(z.literal("full")),
 };
-export const timelineEvent = z
-  .looseObject({
+export const timelineEvent = withMeta(
+  z.looseObject({
     ...eventFields,
     awards: z.array(z.strictObject({ id: z.string(), dimension: z.string(), points: z.number() })),
-  })
-  .meta({ id: "TimelineEvent" });
+  }),
+  { id: "TimelineEvent" },
+);
 
-export const crossing = z
-  .strictObject({
+export const crossing = withMeta(
+  z.strictObject({
     at: time,
     ladder: z.string(),
     from: z.string(),
@@ -120,14 +126,18 @@ export const crossing = z
     cause: z.enum(["event", "time", "rules", "merge", "split"]),
     score: z.number(),
     rulesVersion: z.int(),
-    messageId: z.string().optional(),
-  })
-  .meta({ id: "Crossing" });
-export const history = list(crossing).extend({
-  points: z.array(z.strictObject({ at: time, score: z.number() })).describe("The score over time, on the first page."),
+    messageId: z.optional(z.string()),
+  }),
+  { id: "Crossing" },
+);
+export const history = z.extend(list(crossing), {
+  points: described(
+    z.array(z.strictObject({ at: time, score: z.number() })),
+    "The score over time, on the first page.",
+  ),
 });
-export const exported = z
-  .strictObject({
+export const exported = withMeta(
+  z.strictObject({
     exportedAt: time,
     site: z.strictObject({ id: z.string(), name: z.string() }),
     lead,
@@ -136,87 +146,93 @@ export const exported = z
     events: z.array(z.looseObject(eventFields)),
     crossings: z.array(crossing),
     deliveries: z.array(json),
-    deadLetters: z.array(json).describe("What they sent and could not be folded."),
-    kept: json.describe("What is kept between events, to know the score from."),
-  })
-  .meta({ id: "Export" });
+    deadLetters: described(z.array(json), "What they sent and could not be folded."),
+    kept: described(json, "What is kept between events, to know the score from."),
+  }),
+  { id: "Export" },
+);
 
 export const published = z.strictObject({ version: z.int(), rules: json });
 const versionFields = {
   version: z.int(),
   publishedAt: time,
   inForce: z.boolean(),
-  progress: z
-    .strictObject({ leads: z.int().nullable(), refolded: z.int(), finishedAt: time.nullable() })
-    .describe("How far the leads have come over to it."),
+  progress: described(
+    z.strictObject({ leads: z.nullable(z.int()), refolded: z.int(), finishedAt: z.nullable(time) }),
+    "How far the leads have come over to it.",
+  ),
 };
-export const rulesVersion = z.strictObject(versionFields).meta({ id: "RulesVersion" });
+export const rulesVersion = withMeta(z.strictObject(versionFields), { id: "RulesVersion" });
 export const wholeVersion = z.strictObject({ ...versionFields, rules: json });
-const finding = z
-  .strictObject({
+const finding = withMeta(
+  z.strictObject({
     code: z.string(),
     severity: z.enum(["warning", "info"]),
     detail: z.string(),
     mend: z.string(),
     rules: z.array(z.string()),
-    pointer: z.string().optional(),
-  })
-  .meta({ id: "Finding" });
+    pointer: z.optional(z.string()),
+  }),
+  { id: "Finding" },
+);
 export const checkedRules = z.strictObject({ valid: z.literal(true), findings: z.array(finding) });
 
-const counts = z.record(z.string(), numbers).describe("Leads by ladder and level.");
+const counts = described(z.record(z.string(), numbers), "Leads by ladder and level.");
 const standing = z.strictObject({ score: z.number(), levels: texts });
 const change = z.strictObject({
   id: z.string(),
-  clamp: z.literal(true).optional(),
+  clamp: z.optional(z.literal(true)),
   before: z.number(),
   after: z.number(),
 });
-export const preview = z
-  .strictObject({
+export const preview = withMeta(
+  z.strictObject({
     before: counts,
     after: counts,
     movers: z.array(
       z.strictObject({
         id: z.string(),
-        email: z.string().nullable(),
+        email: z.nullable(z.string()),
         before: standing,
         after: standing,
         because: z.array(change),
       }),
     ),
     sampled: z.int(),
-  })
-  .meta({ id: "Preview" });
+  }),
+  { id: "Preview" },
+);
 
 const siteFields = {
   id: z.string(),
-  database: z.string().describe("The binding of the database that it lives in."),
+  database: described(z.string(), "The binding of the database that it lives in."),
   name: z.string(),
   writeKey: z.string(),
   origins: z.array(z.string()),
   respectGpc: z.boolean(),
-  jwksUrl: z.string().nullable(),
-  jwksAudience: z.string().nullable(),
-  dailyEvents: z.int().nullable(),
-  retentionDays: z.int().nullable(),
+  jwksUrl: z.nullable(z.string()),
+  jwksAudience: z.nullable(z.string()),
+  dailyEvents: z.nullable(z.int()),
+  retentionDays: z.nullable(z.int()),
   rulesVersion: z.int(),
   createdAt: time,
 };
-export const site = z.strictObject(siteFields).meta({ id: "Site" });
-export const newSite = z.strictObject({ ...siteFields, identitySecret: z.string().describe("Shown only now.") });
-export const move = z
-  .strictObject({
-    state: z
-      .enum(["none", "copying", "clearing", "stopping", "done", "stopped"])
-      .describe("copying: nothing can be written. clearing, stopping: what lies in the other database is deleted."),
-    database: z.string().describe("Where the site lives."),
-    from: z.string().nullable(),
-    to: z.string().nullable(),
-    copied: z.int().describe("Rows, while it is copied."),
-    note: z.string().nullable().describe("Why it was given up."),
-  })
-  .meta({ id: "Move" });
+export const site = withMeta(z.strictObject(siteFields), { id: "Site" });
+export const newSite = z.strictObject({ ...siteFields, identitySecret: described(z.string(), "Shown only now.") });
+export const move = withMeta(
+  z.strictObject({
+    state: described(
+      z.enum(["none", "copying", "clearing", "stopping", "done", "stopped"]),
+      "copying: nothing can be written. clearing, stopping: what lies in the other database is deleted.",
+    ),
+    database: described(z.string(), "Where the site lives."),
+    from: z.nullable(z.string()),
+    to: z.nullable(z.string()),
+    copied: described(z.int(), "Rows, while it is copied."),
+    note: described(z.nullable(z.string()), "Why it was given up."),
+  }),
+  { id: "Move" },
+);
 export const identitySecret = z.strictObject({ identitySecret: z.string(), previousUntil: time });
 
 const keyFields = {
@@ -224,91 +240,96 @@ const keyFields = {
   name: z.string(),
   scopes: z.array(z.enum(SCOPES)),
   createdAt: time,
-  lastUsedAt: time.nullable(),
+  lastUsedAt: z.nullable(time),
 };
-export const key = z.strictObject(keyFields).meta({ id: "Key" });
-export const newKey = z.strictObject({ ...keyFields, key: z.string().describe("Shown only now.") });
+export const key = withMeta(z.strictObject(keyFields), { id: "Key" });
+export const newKey = z.strictObject({ ...keyFields, key: described(z.string(), "Shown only now.") });
 
 const madeLink = z.strictObject({ click: z.url(), open: z.url() });
 export const madeLinks = z.union([madeLink, z.strictObject({ links: z.array(madeLink) })]);
 
-const rejection = z
-  .strictObject({ messageId: z.string().nullable(), index: z.int(), code: z.string(), detail: z.string() })
-  .meta({ id: "Rejection" });
+const rejection = withMeta(
+  z.strictObject({ messageId: z.nullable(z.string()), index: z.int(), code: z.string(), detail: z.string() }),
+  { id: "Rejection" },
+);
 const replyFields = {
   success: z.literal(true),
-  visitor: z.string().optional(),
-  temperature: z.string().optional(),
-  score: z.int().optional(),
-  validUntil: time.nullable().optional(),
-  optedOut: z.literal(true).optional(),
+  visitor: z.optional(z.string()),
+  temperature: z.optional(z.string()),
+  score: z.optional(z.int()),
+  validUntil: z.optional(z.nullable(time)),
+  optedOut: z.optional(z.literal(true)),
 };
 export const standingReply = z.strictObject(replyFields);
-export const reply = z
-  .strictObject({
+export const reply = withMeta(
+  z.strictObject({
     ...replyFields,
-    rejected: z.array(rejection).optional(),
-    notes: z.array(rejection).optional(),
-  })
-  .meta({ id: "Reply" });
+    rejected: z.optional(z.array(rejection)),
+    notes: z.optional(z.array(rejection)),
+  }),
+  { id: "Reply" },
+);
 
-export const problem = z
-  .strictObject({
-    type: z.string().describe("Leads to what the code means."),
+export const problem = withMeta(
+  z.strictObject({
+    type: described(z.string(), "Leads to what the code means."),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
-  })
-  .meta({ id: "Problem", description: "RFC 9457." });
+    errors: z.optional(z.array(z.strictObject({ pointer: z.string(), detail: z.string() }))),
+  }),
+  { id: "Problem", description: "RFC 9457." },
+);
 
 const webhookFields = {
   id: z.string(),
   url: z.string(),
   events: z.array(z.string()),
   createdAt: time,
-  failingSince: time.nullable().describe("Since when nothing gets through; null: all is well."),
-  disabled: z
-    .strictObject({ at: time, reason: z.string().nullable() })
-    .nullable()
-    .describe("Why it is called no more."),
+  failingSince: described(z.nullable(time), "Since when nothing gets through; null: all is well."),
+  disabled: described(
+    z.nullable(z.strictObject({ at: time, reason: z.nullable(z.string()) })),
+    "Why it is called no more.",
+  ),
 };
-export const webhook = z.strictObject(webhookFields).meta({ id: "Webhook" });
-export const newWebhook = z.strictObject({ ...webhookFields, secret: z.string().describe("Shown only now.") });
+export const webhook = withMeta(z.strictObject(webhookFields), { id: "Webhook" });
+export const newWebhook = z.strictObject({ ...webhookFields, secret: described(z.string(), "Shown only now.") });
 export const redelivered = z.strictObject({ redelivered: z.int() });
 
-export const delivery = z
-  .strictObject({
-    id: z.string().describe("The webhook-id of every attempt."),
+export const delivery = withMeta(
+  z.strictObject({
+    id: described(z.string(), "The webhook-id of every attempt."),
     type: z.string(),
     leadId: z.string(),
     status: z.string(),
     attempts: z.int(),
     createdAt: time,
-    lastAttemptAt: time.nullable(),
-    nextAttemptAt: time.nullable(),
-    answer: z.strictObject({ status: z.int(), body: z.string().nullable() }).nullable(),
-    error: z.string().nullable(),
+    lastAttemptAt: z.nullable(time),
+    nextAttemptAt: z.nullable(time),
+    answer: z.nullable(z.strictObject({ status: z.int(), body: z.nullable(z.string()) })),
+    error: z.nullable(z.string()),
     sent: json,
-  })
-  .meta({ id: "Delivery" });
+  }),
+  { id: "Delivery" },
+);
 
-export const deadLetter = z
-  .strictObject({
+export const deadLetter = withMeta(
+  z.strictObject({
     id: z.string(),
-    reason: z.string().describe("Why its events could not be folded."),
+    reason: described(z.string(), "Why its events could not be folded."),
     diedAt: time,
-    visitor: z.string().nullable(),
+    visitor: z.nullable(z.string()),
     messages: z.array(
       z.strictObject({
         messageId: z.string(),
         type: z.string(),
-        event: z.string().optional(),
-        timestamp: time.nullable(),
+        event: z.optional(z.string()),
+        timestamp: z.nullable(time),
       }),
     ),
-  })
-  .meta({ id: "DeadLetter" });
+  }),
+  { id: "DeadLetter" },
+);
 export const replayed = z.strictObject({
   replayed: z.int(),
   failed: z.array(z.strictObject({ id: z.string(), detail: z.string() })),
@@ -316,29 +337,31 @@ export const replayed = z.strictObject({
 
 const tallied = z.record(z.string(), z.int());
 const waitingFor = z.strictObject({ waiting: z.int(), lagSeconds: z.int() });
-export const status = z
-  .strictObject({
+export const status = withMeta(
+  z.strictObject({
     at: time,
     since: time,
-    accepted: z.int().describe("Messages that counted, or had counted before."),
-    queued: z.int().describe("Messages that had to wait in the queue …"),
-    drained: z.int().describe("… those of them that were counted since …"),
-    buried: z.int().describe("… and those that became dead letters."),
-    conflicts: z.int().describe("Writes done again because somebody else wrote the lead in between."),
-    retries: z.int().describe("Writes done again because the database failed."),
-    rejected: tallied.describe("Messages, by code."),
-    refused: tallied.describe("Requests, by the code of the error."),
-    unknown: tallied.describe("The same of requests that name no site there is, of all sites."),
+    accepted: described(z.int(), "Messages that counted, or had counted before."),
+    queued: described(z.int(), "Messages that had to wait in the queue …"),
+    drained: described(z.int(), "… those of them that were counted since …"),
+    buried: described(z.int(), "… and those that became dead letters."),
+    conflicts: described(z.int(), "Writes done again because somebody else wrote the lead in between."),
+    retries: described(z.int(), "Writes done again because the database failed."),
+    rejected: described(tallied, "Messages, by code."),
+    refused: described(tallied, "Requests, by the code of the error."),
+    unknown: described(tallied, "The same of requests that name no site there is, of all sites."),
     hours: z.array(
       z.strictObject({ at: time, accepted: z.int(), queued: z.int(), rejected: z.int(), refused: z.int() }),
     ),
-    sweep: waitingFor.describe("Crossings due by time and not recorded yet, in the site's database."),
-    webhooks: waitingFor.describe("Deliveries due and not made yet, in the site's database."),
-    refolding: z.int().describe("Leads not brought under the rules in force yet."),
+    sweep: described(waitingFor, "Crossings due by time and not recorded yet, in the site's database."),
+    webhooks: described(waitingFor, "Deliveries due and not made yet, in the site's database."),
+    refolding: described(z.int(), "Leads not brought under the rules in force yet."),
     deadLetters: z.int(),
-  })
-  .meta({ id: "Status" });
+  }),
+  { id: "Status" },
+);
 
-export const outcome = z
-  .strictObject({ lead: z.string(), outcome: z.string(), value: z.number().nullable(), at: time })
-  .meta({ id: "Outcome" });
+export const outcome = withMeta(
+  z.strictObject({ lead: z.string(), outcome: z.string(), value: z.nullable(z.number()), at: time }),
+  { id: "Outcome" },
+);

@@ -1,10 +1,11 @@
 /** The dead-letter office: beacons that waited in the queue and could not be folded, to be looked at and replayed. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { type DeadLetter, listDead } from "../db/dead";
 import { REPLAYED_MAX, removeDead, replayDead } from "../dead";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
@@ -61,7 +62,9 @@ export function deadLetterRoutes(api: Api): Hono {
 const idOf = (c: Context) => c.req.param("id") ?? "";
 const RIGHT_IDS = `must be an array of 1 to ${REPLAYED_MAX} ids of dead letters; left out: the oldest`;
 const replay = z.strictObject({
-  ids: z.array(z.string(RIGHT_IDS), RIGHT_IDS).min(1, RIGHT_IDS).max(REPLAYED_MAX, RIGHT_IDS).optional(),
+  ids: z.optional(
+    z.array(z.string(RIGHT_IDS), RIGHT_IDS).check(z.minLength(1, RIGHT_IDS), z.maxLength(REPLAYED_MAX, RIGHT_IDS)),
+  ),
 });
 
 /** A dead letter on the wire. */

@@ -1,11 +1,10 @@
 /** Pages for whoever meets the API without its manual: the reference of its calls, and what an error means. */
-import { type Context, Hono } from "hono";
-import { html, raw } from "hono/html";
+import { html } from "hono/html";
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
-import type { Api } from "./context";
+import paths from "../../dist/files.js";
 import { ERRORS, type ErrorCode } from "./errors";
-import { describe } from "./openapi";
-import { ASSETS, Reference } from "./reference";
+import type { Description } from "./openapi";
+import { Reference } from "./reference";
 
 /** What an error means, and what mends it. */
 const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
@@ -75,22 +74,6 @@ const MEANING: Record<ErrorCode, { means: string; mend: string }> = {
   },
 };
 
-const STYLE = `:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:2rem 1.25rem 4rem}
-h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.1rem;margin:2rem 0 0;scroll-margin-top:1rem}p{margin:.4rem 0}
-h2:target{text-decoration:underline;text-underline-offset:.25em}code,pre{font:.9em/1.5 ui-monospace,monospace}
-pre{overflow-x:auto;padding:.75rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:.4rem}`;
-
-let styleHash = "";
-
-/** Nothing is loaded and nothing runs: the page's own style sheet is named by its digest. */
-async function policy(): Promise<string> {
-  if (!styleHash) {
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(STYLE));
-    styleHash = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  }
-  return `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-}
-
 const Document: FC<PropsWithChildren<{ title: string }>> = ({ title, children }) => (
   <html lang="en">
     <head>
@@ -98,7 +81,7 @@ const Document: FC<PropsWithChildren<{ title: string }>> = ({ title, children })
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="robots" content="noindex" />
       <title>{`${title} · Kelvin`}</title>
-      <style>{raw(STYLE)}</style>
+      <link rel="stylesheet" href={paths.errorsStyle} />
     </head>
     <body>
       <main>
@@ -130,31 +113,15 @@ const Errors: FC = () => (
   </Document>
 );
 
-/** `/docs` has a style and a script, files of ours, and the latter calls this very host. */
-const REFERENCE_POLICY =
-  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
-  "frame-ancestors 'none'";
-
-async function page(c: Context, content: Child, security: string): Promise<Response> {
-  return await c.html(html`<!doctype html>${content}`, 200, {
-    "Content-Security-Policy": security,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-  });
+async function page(content: Child): Promise<string> {
+  return String(await html`<!doctype html>${content}`);
 }
 
-export function docsRoutes(api: Api): Hono {
-  const app = new Hono();
-  for (const { path, type, text } of ASSETS) {
-    app.get(path, (c) =>
-      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
-    );
-  }
-  app.get("/docs", (c) => {
-    const { origin } = new URL(c.req.url);
-    const description = describe(api.operations, origin);
-    return page(c, <Reference description={description} origin={origin} />, REFERENCE_POLICY);
-  });
-  app.get("/docs/errors", async (c) => page(c, <Errors />, await policy()));
-  return app;
+/** The reference of the API as it is described, for whoever reaches it under an origin. */
+export async function referencePage(description: Description, origin: string): Promise<string> {
+  return await page(<Reference description={description} origin={origin} />);
+}
+
+export async function errorsPage(): Promise<string> {
+  return await page(<Errors />);
 }

@@ -1,5 +1,6 @@
 /** Reading parameters and bodies of the marketers' API: checked by a schema, refused with what would be right. */
-import * as z from "zod";
+import * as z from "zod/mini";
+import { described, withMeta } from "../core/described";
 import { problemsOf } from "../core/problems";
 import { Failure } from "../failure";
 
@@ -10,35 +11,46 @@ const LIMIT_DEFAULT = 50;
 /** Metadata: the JSON Schema of what a parameter means, in place of that of the text it comes as. */
 export const AS = "x-as";
 
-export const limit = z
-  .string()
-  .regex(/^\d{1,9}$/, `must be a number from 1 to ${LIMIT_MAX}`)
-  .transform(Number)
-  .pipe(z.number().min(1, "must be at least 1").max(LIMIT_MAX, `must be at most ${LIMIT_MAX}`))
-  .default(LIMIT_DEFAULT)
-  .meta({ [AS]: { type: "integer", minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT } });
+export const limit = withMeta(
+  z._default(
+    z.pipe(
+      z.pipe(z.string().check(z.regex(/^\d{1,9}$/, `must be a number from 1 to ${LIMIT_MAX}`)), z.transform(Number)),
+      z.number().check(z.gte(1, "must be at least 1"), z.lte(LIMIT_MAX, `must be at most ${LIMIT_MAX}`)),
+    ),
+    LIMIT_DEFAULT,
+  ),
+  { [AS]: { type: "integer", minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT } },
+);
 
-export const cursor = z.string().optional().describe("The nextCursor of the page before.");
+export const cursor = described(z.optional(z.string()), "The nextCursor of the page before.");
 
-export const flag = z
-  .enum(["true", "false"], "must be true or false")
-  .transform((value) => value === "true")
-  .meta({ [AS]: { type: "boolean" } });
+export const flag = withMeta(
+  z.pipe(
+    z.enum(["true", "false"], "must be true or false"),
+    z.transform((value) => value === "true"),
+  ),
+  { [AS]: { type: "boolean" } },
+);
 
-export const number = z
-  .string()
-  .regex(/^-?\d{1,12}(\.\d{1,12})?$/, "must be a number")
-  .transform(Number)
-  .meta({ [AS]: { type: "number" } });
+export const number = withMeta(
+  z.pipe(z.string().check(z.regex(/^-?\d{1,12}(\.\d{1,12})?$/, "must be a number")), z.transform(Number)),
+  { [AS]: { type: "number" } },
+);
 
 /** A time, in ms. */
-export const instant = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"')
-  .transform((text) => Date.parse(text))
-  .meta({ [AS]: { type: "string", format: "date-time" } });
+export const instant = withMeta(
+  z.pipe(
+    z.union(
+      [z.iso.datetime({ offset: true }), z.iso.date()],
+      'must be an ISO 8601 time such as "2026-01-05T10:00:00Z"',
+    ),
+    z.transform((text) => Date.parse(text)),
+  ),
+  { [AS]: { type: "string", format: "date-time" } },
+);
 
 /** The value, if the schema takes it; throws `invalid_request` with everything wrong. */
-export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+export function checked<T>(schema: z.ZodMiniType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const errors = problemsOf(parsed.error.issues);
@@ -64,7 +76,7 @@ export function encodeCursor(position: object): string {
   return btoa(JSON.stringify(position)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>): T | null {
+export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodMiniType<T>): T | null {
   if (cursor === undefined) return null;
   try {
     return schema.parse(JSON.parse(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))));

@@ -1,12 +1,13 @@
 /** Secret keys: made, listed and taken away by administrators. */
-import { Hono } from "hono";
-import * as z from "zod";
+
+import * as z from "zod/mini";
 import { type Key, listKeys, SCOPES } from "../db/keys";
 import { Failure } from "../failure";
 import { createKey, removeKey } from "../keys";
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
@@ -70,11 +71,13 @@ export function keyRoutes(api: Api): Hono {
 const position = z.object({ createdAt: z.int(), id: z.string() });
 const RIGHT_SCOPES = `must be an array of one or more of ${SCOPES.join(", ")}`;
 export const newKey = z.strictObject({
-  name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
-  scopes: z
-    .array(z.enum(SCOPES, `must be one of ${SCOPES.join(", ")}`), RIGHT_SCOPES)
-    .min(1, RIGHT_SCOPES)
-    .refine((scopes) => new Set(scopes).size === scopes.length, "must name each scope once"),
+  name: z
+    .string("must be a text")
+    .check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
+  scopes: z.array(z.enum(SCOPES, `must be one of ${SCOPES.join(", ")}`), RIGHT_SCOPES).check(
+    z.minLength(1, RIGHT_SCOPES),
+    z.refine((scopes) => new Set(scopes).size === scopes.length, "must name each scope once"),
+  ),
 });
 
 function showKey({ id, name, scopes, createdAt, lastUsedAt }: Key) {

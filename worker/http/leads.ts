@@ -1,6 +1,7 @@
 /** Leads: one, many, and why. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
+import { described } from "../core/described";
 import type { RuleSet } from "../core/rules";
 import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
@@ -15,6 +16,7 @@ import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { splitLead } from "../split";
 import * as answers from "./answers";
 import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
 import { logError, routeOf } from "./log";
 import { Calls } from "./route";
@@ -113,7 +115,7 @@ function readingMore(calls: LeadCalls): void {
     },
     async ({ deps, c, site: wanted, query }) => {
       const { site, lead } = await openLead(deps, wanted, idOf(c));
-      const before = decodeCursor(query.cursor, z.object({ before: z.int().min(0) }));
+      const before = decodeCursor(query.cursor, z.object({ before: z.int().check(z.gte(0)) }));
       const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
       return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
     },
@@ -215,43 +217,45 @@ const idOf = (c: Context) => c.req.param("id") ?? "";
 
 const patchBody = z
   .strictObject({
-    traits: z.record(z.string(), z.json(), "must be an object").optional(),
-    status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`).optional(),
-    feedback: z
-      .enum(FEEDBACKS, `must be one of ${FEEDBACKS.join(", ")}, or null`)
-      .nullable()
-      .optional(),
-    disqualified: z.null("can only be lifted: null").optional(),
+    traits: z.optional(z.record(z.string(), z.json(), "must be an object")),
+    status: z.optional(z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`)),
+    feedback: z.optional(z.nullable(z.enum(FEEDBACKS, `must be one of ${FEEDBACKS.join(", ")}, or null`))),
+    disqualified: z.optional(z.null("can only be lifted: null")),
   })
-  .refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified");
-const splitBody = z.strictObject({ visitor: z.string("must be the id of a visitor").min(1, "must not be empty") });
+  .check(z.refine((body) => Object.keys(body).length > 0, "must name traits, status, feedback or disqualified"));
+const splitBody = z.strictObject({
+  visitor: z.string("must be the id of a visitor").check(z.minLength(1, "must not be empty")),
+});
 const eraseQuery = z.strictObject({
   ...SITE,
-  suppress: flag.default(false).describe("Whether later messages that name their address are turned away."),
+  suppress: described(z._default(flag, false), "Whether later messages that name their address are turned away."),
 });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor });
 const filters = {
   ...SITE,
-  temperature: z.string().optional().describe("A level of that ladder."),
-  stage: z.string().optional().describe("A level of that ladder."),
-  known: flag.optional().describe("Whether it has a userId or an address."),
-  disqualified: flag.default(false).describe("Whether disqualified leads are listed too."),
-  status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`).optional(),
-  account: z.string().min(1, "must not be empty").toLowerCase().optional().describe("Domain of the address."),
-  q: z
-    .string()
-    .min(1, "must not be empty")
-    .max(200, "must be at most 200 characters")
-    .optional()
-    .describe("Part of the address, a userId, name, firstName, lastName or company; no case."),
-  activeSince: instant.optional(),
-  dimension: z.string().optional().describe("What minScore and maxScore are about, in place of the whole score."),
-  minScore: number.optional(),
-  maxScore: number.optional(),
-  sort: z
-    .string()
-    .default("-score")
-    .describe("-score, score, -lastSeen, -scores.<dimension> or id, by which a walk has every lead once."),
+  temperature: described(z.optional(z.string()), "A level of that ladder."),
+  stage: described(z.optional(z.string()), "A level of that ladder."),
+  known: described(z.optional(flag), "Whether it has a userId or an address."),
+  disqualified: described(z._default(flag, false), "Whether disqualified leads are listed too."),
+  status: z.optional(z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`)),
+  account: described(
+    z.optional(z.string().check(z.minLength(1, "must not be empty"), z.toLowerCase())),
+    "Domain of the address.",
+  ),
+  q: described(
+    z.optional(
+      z.string().check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
+    ),
+    "Part of the address, a userId, name, firstName, lastName or company; no case.",
+  ),
+  activeSince: z.optional(instant),
+  dimension: described(z.optional(z.string()), "What minScore and maxScore are about, in place of the whole score."),
+  minScore: z.optional(number),
+  maxScore: z.optional(number),
+  sort: described(
+    z._default(z.string(), "-score"),
+    "-score, score, -lastSeen, -scores.<dimension> or id, by which a walk has every lead once.",
+  ),
 };
 const listQuery = z.strictObject({ ...filters, limit, cursor });
 const position = z.object({ value: z.number(), id: z.string() });

@@ -1,12 +1,13 @@
 /** E-mail links: made by marketers' programs, followed by everybody and everything. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { isEmail } from "../core/identity";
 import { Failure } from "../failure";
 import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
 import * as answers from "./answers";
 import { type Api, siteOf, siteQuery } from "./context";
 import { gif } from "./gif";
+import { Hono } from "./hono";
 import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
 import { limitAddress } from "./public";
@@ -45,27 +46,30 @@ function isMany(body: unknown): boolean {
 
 const link = z
   .strictObject({
-    lead: z.string("must be the id of a lead").min(1, "must not be empty").optional(),
-    email: z.string("must be an e-mail address").refine(isEmail, "must be an e-mail address").optional(),
+    lead: z.optional(z.string("must be the id of a lead").check(z.minLength(1, "must not be empty"))),
+    email: z.optional(z.string("must be an e-mail address").check(z.refine(isEmail, "must be an e-mail address"))),
     url: z
       .url({ protocol: /^https?$/, error: "must be an absolute address that begins with http:// or https://" })
-      .refine((text) => text.isWellFormed(), "must not hold broken Unicode")
-      .max(2_000, "must have at most 2000 characters"),
-    campaign: z
-      .string("must be a text")
-      .min(1, "must not be empty")
-      .max(200, "must have at most 200 characters")
-      .optional(),
+      .check(
+        z.refine((text) => text.isWellFormed(), "must not hold broken Unicode"),
+        z.maxLength(2_000, "must have at most 2000 characters"),
+      ),
+    campaign: z.optional(
+      z
+        .string("must be a text")
+        .check(z.minLength(1, "must not be empty"), z.maxLength(200, "must have at most 200 characters")),
+    ),
   })
-  .refine(
-    ({ lead, email }) => (lead === undefined) !== (email === undefined),
-    'must name the lead: either "lead" or "email"',
+  .check(
+    z.refine(
+      ({ lead, email }) => (lead === undefined) !== (email === undefined),
+      'must name the lead: either "lead" or "email"',
+    ),
   );
 const manyLinks = z.strictObject({
   links: z
     .array(link, "must be an array of links")
-    .min(1, "must not be empty")
-    .max(LINKS_MAX, `must be at most ${LINKS_MAX}`),
+    .check(z.minLength(1, "must not be empty"), z.maxLength(LINKS_MAX, `must be at most ${LINKS_MAX}`)),
 });
 
 /** Addresses that stand in e-mails. Whatever is wrong with them, a mail shows its picture and a reader a page. */

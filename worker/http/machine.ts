@@ -2,7 +2,7 @@
  * Who sends: a person's browser, a program that calls an API as programs do, or a machine that looks at pages (crawler,
  * scanner, previewer, driven browser). What machines do is recorded and earns nothing.
  */
-import { createIsbotFromList, isbot, list } from "isbot";
+import { createIsbotFromList, list } from "isbot";
 import type { JsonObject } from "../core/event";
 
 export type AgentKind = "person" | "library" | "machine";
@@ -44,6 +44,7 @@ const LIBRARIES = [
   "PostmanRuntime/7.36.1",
 ];
 
+const isbot = createIsbotFromList(list);
 const isMachineByName = createIsbotFromList(
   list.filter((pattern) => !LIBRARIES.some((agent) => new RegExp(pattern, "i").test(agent))),
 );

@@ -2,11 +2,9 @@
  * `GET /openapi.json`: the calls of the API, told from the declarations that route and check them (OpenAPI 3.1). Nothing
  * of it is written by hand beside them.
  */
-import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { rulesJsonSchema } from "../core/schema";
 import { problem } from "./answers";
-import type { Api } from "./context";
 import { ERRORS, type ErrorCode } from "./errors";
 import { AS } from "./input";
 import { type Operation, RULES } from "./route";
@@ -44,17 +42,6 @@ export interface Description {
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Described>>;
   components: { schemas: Record<string, JsonSchema>; securitySchemes: object };
-}
-
-/** How long a description may be kept, seconds: it changes only with a new version of the Worker. */
-const MAX_AGE_S = 600;
-
-export function openapiRoutes(api: Api): Hono {
-  return new Hono().get("/openapi.json", (c) => {
-    c.header("Cache-Control", `public, max-age=${MAX_AGE_S}`);
-    c.header("Access-Control-Allow-Origin", "*");
-    return c.json(describe(api.operations, new URL(c.req.url).origin));
-  });
 }
 
 const TAGS: Record<string, string> = {
@@ -107,7 +94,7 @@ export function describe(operations: readonly Operation[], origin: string): Desc
 
 function described(operation: Operation, schemas: Schemas): Described {
   const { name, tag, summary, details, body, isBodyOptional, example } = operation;
-  const content = (schema: z.ZodType): Content => ({
+  const content = (schema: z.ZodMiniType): Content => ({
     "application/json": { schema: schemas.of(schema, "input"), ...(example === undefined ? {} : { example }) },
   });
   return {
@@ -161,7 +148,7 @@ function parametersOf({ path, query, ifMatch }: Operation, schemas: Schemas): Pa
 /** The errors that a call may answer with: those of all calls of its kind, and its own. */
 function errorsOf({ scope, path, body, contentType, errors = [], query }: Operation): ErrorCode[] {
   if (contentType === "image/gif") return [];
-  const isAbout = path.includes("{") || (scope !== null && query instanceof z.ZodObject && "site" in query.shape);
+  const isAbout = path.includes("{") || (scope !== null && query instanceof z.ZodMiniObject && "site" in query.shape);
   const found: ErrorCode[] = [
     "invalid_request",
     "unauthorized",
@@ -216,7 +203,7 @@ class Schemas {
     this.collect($defs);
   }
 
-  of(schema: z.ZodType, io: "input" | "output"): JsonSchema {
+  of(schema: z.ZodMiniType, io: "input" | "output"): JsonSchema {
     // Within an object also a schema that has a name itself is only referred to.
     const { properties, $defs } = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: "any" });
     this.collect(($defs ?? {}) as Record<string, JsonSchema>);

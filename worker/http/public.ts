@@ -1,10 +1,11 @@
 /** The public calls: Segment's HTTP API for events, the pixel, and who a visitor is to the page. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
 import { type Accepted, ingestOrQueue } from "../backlog";
+import { described } from "../core/described";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
@@ -18,6 +19,7 @@ import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
 import { gif } from "./gif";
+import { Hono } from "./hono";
 import { logError, routeOf } from "./log";
 import { isMachine } from "./machine";
 import { noteOutcome } from "./observe";
@@ -80,7 +82,7 @@ export function publicRoutes(api: Api): Hono {
     {
       name: "getMe",
       summary: "The temperature of a visitor, for servers and edge code; nothing is written",
-      query: z.object({ writeKey: writeKey.optional(), anonymousId: anonymousId.optional() }),
+      query: z.object({ writeKey: z.optional(writeKey), anonymousId: z.optional(anonymousId) }),
       answer: answers.standingReply,
     },
     async (c) => await me(c, api),
@@ -88,19 +90,22 @@ export function publicRoutes(api: Api): Hono {
   return app;
 }
 
-const writeKey = z.string().describe("The site's write key, where it is not the Basic user name.");
-const anonymousId = z.string().min(1).max(ID_MAX_CHARS).describe("The visitor; that of its cookie where left out.");
+const writeKey = described(z.string(), "The site's write key, where it is not the Basic user name.");
+const anonymousId = described(
+  z.string().check(z.minLength(1), z.maxLength(ID_MAX_CHARS)),
+  "The visitor; that of its cookie where left out.",
+);
 const pixelQuery = z.looseObject({
   writeKey,
   event: z.string(),
-  anonymousId: anonymousId.optional(),
-  path: z.string().optional(),
-  messageId: z.string().optional(),
+  anonymousId: z.optional(anonymousId),
+  path: z.optional(z.string()),
+  messageId: z.optional(z.string()),
 });
 
 function eventCalls(app: Hono, api: Api): void {
   const common = {
-    query: z.object({ writeKey: writeKey.optional(), site: z.string().optional().describe(SITE_HINT) }),
+    query: z.object({ writeKey: z.optional(writeKey), site: described(z.optional(z.string()), SITE_HINT) }),
     answer: answers.reply,
     whenQueued: "Taken, and counted a little later: the database is busy. The temperature is the last one known.",
     errors: ["rate_limited", "over_budget"],
@@ -136,7 +141,7 @@ function eventCalls(app: Hono, api: Api): void {
         ...common,
         name: isShort ? `send${titled(type)}Short` : `send${titled(type)}`,
         summary: isShort ? `Short for /v1/${type}, as Segment's script for browsers calls it` : `One ${type} message`,
-        body: messageSchema.omit({ type: true }).extend({ writeKey: writeKey.optional() }),
+        body: z.extend(z.omit(messageSchema, { type: true }), { writeKey: z.optional(writeKey) }),
         example: { writeKey: "demo", anonymousId: "ann", ...EXAMPLES[type] },
       },
       async (c) => {
@@ -161,13 +166,13 @@ const EXAMPLES: Record<EventType, object> = {
 
 /** The body of a batch. Its messages are checked one by one, so that none sinks the others. */
 const batchSchema = z.object({
-  writeKey: writeKey.optional(),
-  sentAt: z
-    .union([z.string(), z.number()])
-    .optional()
-    .describe("The client's clock at sending, by which timestamps are corrected."),
-  batch: z.array(messageSchema).describe(`At most ${BATCH_MAX_MESSAGES}; with a secret key ${TRUSTED_MAX_MESSAGES}.`),
-  context: z.looseObject({}).optional().describe("Holds for each of the messages."),
+  writeKey: z.optional(writeKey),
+  sentAt: described(
+    z.optional(z.union([z.string(), z.number()])),
+    "The client's clock at sending, by which timestamps are corrected.",
+  ),
+  batch: described(z.array(messageSchema), `At most ${BATCH_MAX_MESSAGES}; with a secret key ${TRUSTED_MAX_MESSAGES}.`),
+  context: described(z.optional(z.looseObject({})), "Holds for each of the messages."),
 });
 
 async function me(c: Context, api: Api): Promise<Response> {

@@ -1,6 +1,6 @@
 /** Outcomes and reports: what became of leads, and whether the score foretold it. */
-import { Hono } from "hono";
-import * as z from "zod";
+
+import * as z from "zod/mini";
 import { DAY_MS } from "../core/duration";
 import { OUTCOMES } from "../core/outcome";
 import type { Ladder } from "../core/rules";
@@ -11,6 +11,7 @@ import { recordOutcome } from "../outcomes";
 import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../reports";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { instant } from "./input";
 import * as reports from "./report-answers";
 import { Calls } from "./route";
@@ -94,15 +95,15 @@ export function reportRoutes(api: Api): Hono {
 
 const temperaturesQuery = z.strictObject({
   ...SITE,
-  ladder: z.string().optional(),
-  from: instant.optional(),
-  to: instant.optional(),
+  ladder: z.optional(z.string()),
+  from: z.optional(instant),
+  to: z.optional(instant),
 });
 const outcomeBody = z.strictObject({
-  lead: z.string("must be the id of a lead").min(1, "must not be empty"),
+  lead: z.string("must be the id of a lead").check(z.minLength(1, "must not be empty")),
   outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`),
-  value: z.number("must be a number").min(0, "must be at least 0").optional(),
-  at: instant.optional(),
+  value: z.optional(z.number("must be a number").check(z.gte(0, "must be at least 0"))),
+  at: z.optional(instant),
 });
 
 function laddersOf(ladders: readonly Ladder[], wanted: string | undefined): readonly Ladder[] {

@@ -2,8 +2,8 @@
  * Calls of the REST API, each declared once: Hono routes by the declaration, query and body are checked by its schemas,
  * and http/openapi.ts tells it. What a handler gets has been checked; what it returns is of the type of `answer`.
  */
-import type { Context, Hono } from "hono";
-import type * as z from "zod";
+import type { Context } from "hono";
+import type * as z from "zod/mini";
 import type { Scope } from "../db/keys";
 import { readingAgain } from "../db/refusal";
 import type { Deps } from "../deps";
@@ -11,6 +11,7 @@ import { readJson } from "./body";
 import { BOOKMARK, reading, writing } from "./bookmark";
 import type { Api } from "./context";
 import type { ErrorCode } from "./errors";
+import type { Hono } from "./hono";
 import { checked, queryOf } from "./input";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -47,25 +48,25 @@ export interface Operation extends Declared {
   tag: string;
   /** `null`: under a site's write key. */
   scope: Scope | null;
-  query: z.ZodType;
-  body: z.ZodType | null;
+  query: z.ZodMiniType;
+  body: z.ZodMiniType | null;
   isBodyOptional?: boolean;
-  answer: z.ZodType;
+  answer: z.ZodMiniType;
 }
 
 interface Reading<Q, A> extends Declared {
   scope: Scope;
   /** Of the parameters; what it does not name is refused. */
-  query: z.ZodType<Q>;
-  answer: z.ZodType<A>;
+  query: z.ZodMiniType<Q>;
+  answer: z.ZodMiniType<A>;
 }
 
 interface Sending<Q, B, A> extends Reading<Q, A> {
-  body: z.ZodType<B>;
+  body: z.ZodMiniType<B>;
   /** What a call without a body means; left out: the body must be there. */
   emptyBody?: unknown;
   /** Which shape of a union is meant, so that the mistakes told are those of that one. */
-  bodyMeant?: (body: unknown) => z.ZodType<B>;
+  bodyMeant?: (body: unknown) => z.ZodMiniType<B>;
 }
 
 interface Call<S, Q> {
@@ -173,7 +174,7 @@ export function publicCall(
   app: Hono,
   { operations }: Api,
   [method, path]: [method: Method, path: string],
-  spec: Declared & { query: z.ZodType; body?: z.ZodType; answer: z.ZodType },
+  spec: Declared & { query: z.ZodMiniType; body?: z.ZodMiniType; answer: z.ZodMiniType },
   handler: (c: Context) => Promise<Response>,
 ): void {
   const body = spec.body ?? null;

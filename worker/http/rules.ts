@@ -1,25 +1,20 @@
 /** Rules: read, publish, look back, check and try out. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
-import { PRESETS } from "../core/presets";
-import { rulesJsonSchema } from "../core/schema";
+import type { Context } from "hono";
+import * as z from "zod/mini";
+import { described, withMeta } from "../core/described";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { presets } from "../presets";
 import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, later, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
 import { Calls, RULES } from "./route";
-
-export const schemaRoutes = new Hono().get("/rules.schema.json", (c) => {
-  c.header("Cache-Control", "public, max-age=600");
-  c.header("Access-Control-Allow-Origin", "*");
-  return c.json(rulesJsonSchema());
-});
 
 export function rulesRoutes(api: Api): Hono {
   const app = new Hono();
@@ -38,7 +33,10 @@ export function rulesRoutes(api: Api): Hono {
       query: siteQuery,
       answer: answers.list(z.strictObject({ name: z.string(), rules: z.looseObject({}) })),
     },
-    async () => ({ data: Object.entries(PRESETS).map(([name, rules]) => ({ name, rules })), nextCursor: null }),
+    async ({ deps }) => {
+      const all = await presets(deps.files);
+      return { data: Object.entries(all).map(([name, rules]) => ({ name, rules })), nextCursor: null };
+    },
   );
   return app;
 }
@@ -137,7 +135,7 @@ function versions(calls: RulesCalls): void {
       answer: answers.wholeVersion,
     },
     async ({ deps, c, site: { id } }) => {
-      const wanted = checked(z.object({ version: z.coerce.number().pipe(version) }), {
+      const wanted = checked(z.object({ version: z.pipe(z.coerce.number(), version) }), {
         version: c.req.param("version"),
       });
       const found = await rulesVersion(deps, id, wanted.version);
@@ -183,15 +181,15 @@ function trying(calls: RulesCalls): void {
 }
 
 /** Any JSON: core/compile.ts says all that is wrong with it. Described by the schema at `/rules.schema.json`. */
-const rulesDocument = z.unknown().meta({ id: RULES });
+const rulesDocument = withMeta(z.unknown(), { id: RULES });
 const MINIMAL = {
   rules: [{ id: "pricing", on: "page", where: { path: "/pricing*" }, points: 15 }],
   levels: { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 35 } } }] },
 };
-const version = z.int("must be a version's number").min(1, "must be a version's number");
+const version = z.int("must be a version's number").check(z.gte(1, "must be a version's number"));
 const publishQuery = z.strictObject({
   ...SITE,
-  notify: flag.default(false).describe("Whether levels crossed because of it are announced."),
+  notify: described(z._default(flag, false), "Whether levels crossed because of it are announced."),
 });
 
 function answer(c: Context, version: number, rules: unknown): Response {

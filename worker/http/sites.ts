@@ -1,6 +1,6 @@
 /** Sites: listed, made and changed by administrators. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { DURATION_HINT, durationMs } from "../core/duration";
 import { PRESET_NAMES } from "../core/presets";
 import type { Scope } from "../db/keys";
@@ -12,6 +12,7 @@ import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret
 import { requireScope } from "./access";
 import * as answers from "./answers";
 import { type Api, noQuery, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { Calls } from "./route";
 
 export function siteRoutes(api: Api): Hono {
@@ -137,53 +138,62 @@ async function namedSite(api: Api, c: Context, scope: Scope): Promise<SiteRules>
 }
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
-const origin = z.string().refine(isOrigin, {
-  error:
-    'must be one origin as browsers send it, such as "https://www.example.com": no path, no slash at the end, no *',
-});
+const origin = z.string().check(
+  z.refine(isOrigin, {
+    error:
+      'must be one origin as browsers send it, such as "https://www.example.com": no path, no slash at the end, no *',
+  }),
+);
 /** A whole number from 1; `null`: without bound. */
 function wholeNumber(max: number, what: string) {
   const hint = `must be ${what}, a whole number from 1 to ${max}, or null`;
-  return z.int(hint).min(1, hint).max(max, hint).nullable().optional();
+  return z.optional(z.nullable(z.int(hint).check(z.gte(1, hint), z.lte(max, hint))));
 }
 
 export const siteFields = {
-  name: z.string("must be a text").min(1, "must not be empty").max(200, "must be at most 200 characters"),
-  origins: z
-    .array(origin, "must be an array of origins")
-    .max(100, "must be at most 100 origins")
-    .transform((origins) => [...new Set(origins)]),
-  respectGpc: z.boolean("must be true or false").optional(),
-  jwksUrl: z
-    .url({ protocol: /^https?$/, error: "must be the address of a JSON Web Key Set, or null" })
-    .max(2_000, "must have at most 2000 characters")
-    .nullable()
-    .optional(),
-  jwksAudience: z.string("must be a text, or null").min(1, "must not be empty").max(500).nullable().optional(),
+  name: z
+    .string("must be a text")
+    .check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
+  origins: z.pipe(
+    z.array(origin, "must be an array of origins").check(z.maxLength(100, "must be at most 100 origins")),
+    z.transform((origins) => [...new Set(origins)]),
+  ),
+  respectGpc: z.optional(z.boolean("must be true or false")),
+  jwksUrl: z.optional(
+    z.nullable(
+      z
+        .url({ protocol: /^https?$/, error: "must be the address of a JSON Web Key Set, or null" })
+        .check(z.maxLength(2_000, "must have at most 2000 characters")),
+    ),
+  ),
+  jwksAudience: z.optional(
+    z.nullable(z.string("must be a text, or null").check(z.minLength(1, "must not be empty"), z.maxLength(500))),
+  ),
   dailyEvents: wholeNumber(1_000_000_000, "the most events a day"),
   retentionDays: wholeNumber(36_500, "for how many days events are kept whole"),
 };
 const database = z.string("must be the binding of a database, such as DB_1");
 const newSite = z.strictObject({
   ...siteFields,
-  writeKey: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 letters, digits, - or _")
-    .optional(),
-  preset: z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(", ")}`).optional(),
-  database: database.optional(),
+  writeKey: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 letters, digits, - or _"))),
+  preset: z.optional(z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(", ")}`)),
+  database: z.optional(database),
 });
 /** As long as a token may live: none is cut off. */
 const OVERLAP_DEFAULT = "24h";
 export const rotation = z.strictObject({
-  overlap: z
-    .string()
-    .nullable()
-    .default(OVERLAP_DEFAULT)
-    .transform((text) => (text === null ? 0 : durationMs(text)))
-    .refine((ms): ms is number => ms !== null, `must be ${DURATION_HINT}, or null: the one before ends at once`),
+  overlap: z.pipe(
+    z._default(z.nullable(z.string()), OVERLAP_DEFAULT),
+    z.transform((text, context) => {
+      const ms = text === null ? 0 : durationMs(text);
+      if (ms !== null) return ms;
+      const message = `must be ${DURATION_HINT}, or null: the one before ends at once`;
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  ),
 });
-const siteChanges = z.strictObject(siteFields).partial();
+const siteChanges = z.partial(z.strictObject(siteFields));
 
 function showSite(site: PlacedSite) {
   const { id, database, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = site;

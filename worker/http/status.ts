@@ -1,8 +1,9 @@
 /** How Kelvin is doing, for whoever keeps it running. */
-import { Hono } from "hono";
+
 import { statusOf } from "../status";
 import * as answers from "./answers";
 import { type Api, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { Calls } from "./route";
 
 export function statusRoutes(api: Api): Hono {

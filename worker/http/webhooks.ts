@@ -1,12 +1,13 @@
 /** Webhooks: made, listed and taken away, and what became of their calls. */
-import { type Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../core/announce";
 import { type Delivery, listDeliveries } from "../db/outbox";
 import { listWebhooks, type Webhook } from "../db/webhooks";
 import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
 import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
+import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
 import { Calls } from "./route";
 
@@ -108,14 +109,16 @@ const RIGHT_EVENTS = `must be an array of one or more of ${ANNOUNCEMENT_TYPES.jo
 export const newWebhook = z.strictObject({
   url: z
     .string("must be an absolute https address")
-    .max(URL_MAX_CHARS, `must have at most ${URL_MAX_CHARS} characters`),
-  events: z
-    .array(z.enum(ANNOUNCEMENT_TYPES, `must be one of ${ANNOUNCEMENT_TYPES.join(", ")}`), RIGHT_EVENTS)
-    .min(1, RIGHT_EVENTS)
-    .transform((events) => [...new Set(events)]),
+    .check(z.maxLength(URL_MAX_CHARS, `must have at most ${URL_MAX_CHARS} characters`)),
+  events: z.pipe(
+    z
+      .array(z.enum(ANNOUNCEMENT_TYPES, `must be one of ${ANNOUNCEMENT_TYPES.join(", ")}`), RIGHT_EVENTS)
+      .check(z.minLength(1, RIGHT_EVENTS)),
+    z.transform((events) => [...new Set(events)]),
+  ),
 });
 const redelivery = z.strictObject({
-  delivery: z.string("must be the id of a delivery; left out: all that failed").optional(),
+  delivery: z.optional(z.string("must be the id of a delivery; left out: all that failed")),
 });
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,11 +1,11 @@
 /** How many leads have which score. */
-import { scaleLinear } from "d3-scale";
 import type { FC } from "hono/jsx";
+import { linear, nice, type Span, ticks } from "../chart";
 import type { Frame, Ladder, Threshold } from "../data";
 import { number, plural } from "../format";
 import { link, toneOf } from "../layout";
 import type { DistributionReport } from "./data";
-import { AsTable, AxisLabel, across, Legend, PLOT, Plot, rough } from "./plot";
+import { AsTable, AxisLabel, across, HEIGHTS, Legend, PLOT, Plot, rough } from "./plot";
 
 export interface HistogramProps {
   frame: Frame;
@@ -50,21 +50,20 @@ const Bars: FC<HistogramProps> = ({ report, thresholds, ladders }) => {
   const { data } = report;
   // Thresholds that nobody reaches are worth seeing, too.
   const ends = [0, ...data.flatMap(({ from, to }) => [from, to]), ...thresholds.map(({ score }) => score)];
-  const x = scaleLinear()
-    .domain([Math.min(...ends), Math.max(...ends)])
-    .range([0, 100]);
+  const scores: Span = [Math.min(...ends), Math.max(...ends)];
+  const x = linear(scores, [0, 100]);
   const most = Math.max(...data.map(({ leads, disqualified }) => leads + disqualified));
-  const y = scaleLinear().domain([0, most]).nice(4).range([PLOT.bottom, PLOT.top]);
-  const marks = y.ticks(4).filter(Number.isInteger);
+  const counts = nice([0, most], 4);
+  const y = linear(counts, HEIGHTS);
+  const marks = ticks(counts, 4).filter(Number.isInteger);
   const tone = (from: number) => {
     const level =
       thresholds.findLast(({ score }) => score <= from)?.name ??
       ladders.find(({ name }) => name === "temperature")?.levels[0];
     return thresholds.length > 0 && level !== undefined ? toneOf(ladders, "temperature", level) : "bar";
   };
-  const ticks = marks.map((tick) => ({ y: y(tick), label: rough(tick) }));
   return (
-    <Plot label={summary(report, thresholds)} ticks={ticks}>
+    <Plot label={summary(report, thresholds)} ticks={marks.map((tick) => ({ y: y(tick), label: rough(tick) }))}>
       {data.map(({ from, to, leads, disqualified }) => {
         const width = across((x(to) - x(from)) * (1 - GAP));
         return (
@@ -96,7 +95,7 @@ const Bars: FC<HistogramProps> = ({ report, thresholds, ladders }) => {
           </text>
         </g>
       ))}
-      {x.ticks(6).map((tick) => (
+      {ticks(scores, 6).map((tick) => (
         <AxisLabel x={x(tick)}>{number(tick)}</AxisLabel>
       ))}
     </Plot>

@@ -1,13 +1,12 @@
 /** How many leads stood on which level, day by day. */
-import { scaleLinear } from "d3-scale";
-import { area, type SeriesPoint, stack } from "d3-shape";
 import type { FC } from "hono/jsx";
+import { area, linear, nice, type Point, ticks } from "../chart";
 import type { Frame, Ladder } from "../data";
 import { date, plural } from "../format";
 import { link, toneOf } from "../layout";
 import type { LevelsReport } from "./data";
 import { Ready, Sampled } from "./frame";
-import { ACROSS, AsTable, AxisLabel, Legend, PLOT, Plot, rough, Stretched } from "./plot";
+import { ACROSS, AsTable, AxisLabel, HEIGHTS, Legend, Plot, rough, Stretched } from "./plot";
 
 type Days = LevelsReport["data"][number];
 type Day = Days["days"][number];
@@ -87,22 +86,21 @@ const Ladders: FC<{ frame: Frame; ladders: Ladder[]; ladder: Days }> = ({ frame,
 const Stacked: FC<{ frame: Frame; ladders: Ladder[]; ladder: Days }> = ({ frame, ladders, ladder }) => {
   const { days, levels } = ladder;
   const most = Math.max(1, ...days.map(({ leads }) => leads));
-  const y = scaleLinear().domain([0, most]).nice(4).range([PLOT.bottom, PLOT.top]);
+  const counts = nice([0, most], 4);
+  const y = linear(counts, HEIGHTS);
   const last = Math.max(1, days.length - 1);
-  const layers = stack<Day>()
-    .keys(levels)
-    .value((day, level) => day.levels[level] ?? 0)(days);
-  const shape = area<SeriesPoint<Day>>()
-    .x((_, i) => Math.round((i / last) * ACROSS))
-    .y0(([low]) => Math.round(y(low) * 10) / 10)
-    .y1(([, high]) => Math.round(y(high) * 10) / 10);
-  const ticks = y.ticks(4).filter(Number.isInteger);
+  // Each level lies on those before it; the first on the ground.
+  const edges = [[], ...levels].map((_, i) => {
+    const below = (day: Day) => levels.slice(0, i).reduce((sum, level) => sum + (day.levels[level] ?? 0), 0);
+    return days.map((day, n): Point => [Math.round((n / last) * ACROSS), Math.round(y(below(day)) * 10) / 10]);
+  });
+  const marks = ticks(counts, 4).filter(Number.isInteger);
   return (
-    <Plot label={summary(ladder, frame.now)} ticks={ticks.map((tick) => ({ y: y(tick), label: rough(tick) }))}>
+    <Plot label={summary(ladder, frame.now)} ticks={marks.map((tick) => ({ y: y(tick), label: rough(tick) }))}>
       <Stretched>
-        {layers.map((layer) => {
-          const { class: name, opacity } = look(ladders, ladder, layer.key);
-          return <path class={name} fill-opacity={opacity} d={shape(layer) ?? ""} />;
+        {levels.map((level, i) => {
+          const { class: name, opacity } = look(ladders, ladder, level);
+          return <path class={name} fill-opacity={opacity} d={area(edges[i + 1] ?? [], edges[i] ?? [])} />;
         })}
       </Stretched>
       {[0, Math.floor(last / 2), last].map((i) => (

@@ -1,8 +1,8 @@
 /** What each rule was worth: conversion with and without, and the points that the data would give. */
-import { type ScaleLogarithmic, scaleLog } from "d3-scale";
 import type { FC } from "hono/jsx";
 import type { Conversion, RuleEvidence } from "../../core/evidence";
 import type { Interval } from "../../core/stats";
+import { clamped, logarithmic, type Scale, type Span } from "../chart";
 import type { Frame } from "../data";
 import { number, plural, points } from "../format";
 import { link, Notice, Scroll } from "../layout";
@@ -67,16 +67,12 @@ function sorted(rules: readonly RuleEvidence[]): RuleEvidence[] {
   return rules.toSorted((a, b) => place(b) - place(a));
 }
 
-type Scale = ScaleLogarithmic<number, number>;
-
-function scaleOf(rules: readonly RuleEvidence[]): Scale {
+/** The lifts that a scale reaches from and to, the same on both sides of 1. */
+function spanOf(rules: readonly RuleEvidence[]): Span {
   const ends = rules.flatMap(({ lift, liftInterval }) => [lift ?? 1, ...(liftInterval ?? [])]);
   const far = Math.max(LIFT_LEAST, ...ends.map((end) => (end > 1 ? end : 1 / Math.max(end, LIFT_NONE))));
   const most = Math.min(LIFT_MOST, far);
-  return scaleLog()
-    .domain([1 / most, most])
-    .range([2, 98])
-    .clamp(true);
+  return [1 / most, most];
 }
 
 /** With two decimals, so that one sees on which side of 1 it is. */
@@ -91,7 +87,8 @@ function direction(interval: Interval | null): "up" | "down" | "open" {
 }
 
 const Lifts: FC<{ frame: Frame; rules: RuleEvidence[] }> = ({ frame, rules }) => {
-  const x = scaleOf(rules);
+  const span = spanOf(rules);
+  const x = clamped(span, logarithmic(span, [2, 98]));
   return (
     <Scroll label="Rules by lift">
       <table class="plain-table stacks lift-table">
@@ -106,7 +103,7 @@ const Lifts: FC<{ frame: Frame; rules: RuleEvidence[] }> = ({ frame, rules }) =>
               Without
             </th>
             <td>
-              <Marks x={x} />
+              <Marks x={x} most={span[1]} />
             </td>
             <th scope="col" class="amount">
               Lift
@@ -195,8 +192,7 @@ const Forest: FC<{ rule: RuleEvidence; x: Scale }> = ({ rule: { lift, liftInterv
 );
 
 /** The scale of the lifts, over their column. */
-const Marks: FC<{ x: Scale }> = ({ x }) => {
-  const most = x.domain()[1] ?? LIFT_LEAST;
+const Marks: FC<{ x: Scale; most: number }> = ({ x, most }) => {
   const side = most >= 8 ? 4 : 2;
   return (
     <svg class="forest" width="100%" height="14" aria-hidden="true">

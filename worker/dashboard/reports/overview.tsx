@@ -1,8 +1,7 @@
 /** Whether the score means anything: how well it tells who converts, by pairs, by groups and by level. */
-import { scaleLinear } from "d3-scale";
-import { curveMonotoneX, line } from "d3-shape";
 import type { FC } from "hono/jsx";
 import type { CalibrationGroup } from "../../core/evidence";
+import { linear, nice, smooth, ticks } from "../chart";
 import type { Frame, Ladder } from "../data";
 import { number, plural } from "../format";
 import { Level, Notice, toneOf } from "../layout";
@@ -13,8 +12,8 @@ import {
   AsTable,
   AxisLabel,
   across,
+  HEIGHTS,
   Legend,
-  PLOT,
   Plot,
   percent,
   percentSpan,
@@ -105,7 +104,7 @@ const Verdict: FC<{ report: RulesReport }> = ({ report }) => {
 /** From a coin to never wrong. */
 const Scale: FC<{ value: number; interval: RulesReport["auc"]["interval"] }> = ({ value, interval }) => {
   const low = Math.min(0.4, value, interval?.[0] ?? value);
-  const x = scaleLinear().domain([low, 1]).range([1, 99]);
+  const x = linear([low, 1], [1, 99]);
   return (
     <svg class="auc" width="100%" height="44" aria-hidden="true">
       <line class="rail" x1={across(x(low))} x2={across(x(1))} y1="12" y2="12" />
@@ -231,23 +230,19 @@ export const Calibration: FC<{ groups: CalibrationGroup[] }> = ({ groups }) => (
 
 const CalibrationPlot: FC<{ groups: CalibrationGroup[] }> = ({ groups }) => {
   const most = Math.max(...groups.flatMap(({ predicted, interval }) => [predicted, interval?.[1] ?? 0]));
-  const y = scaleLinear().domain([0, most]).nice(4).range([PLOT.bottom, PLOT.top]);
-  const x = scaleLinear()
-    .domain([-0.5, groups.length - 0.5])
-    .range([0, 100]);
-  const expected = line<CalibrationGroup>(
-    (_, i) => (x(i) / 100) * ACROSS,
-    ({ predicted }) => y(predicted),
-  ).curve(curveMonotoneX)(groups);
+  const shares = nice([0, most], 4);
+  const y = linear(shares, HEIGHTS);
+  const x = linear([-0.5, groups.length - 0.5], [0, 100]);
+  const expected = smooth(groups.map(({ predicted }, i) => [(x(i) / 100) * ACROSS, y(predicted)]));
   const [first, last] = [groups[0], groups.at(-1)];
   const label =
     `Conversion by score in ${groups.length} groups: ${percent(first?.rate ?? null)} in the lowest, where ` +
     `${percent(first?.predicted ?? null)} were expected, ${percent(last?.rate ?? null)} in the highest, where ` +
     `${percent(last?.predicted ?? null)} were expected.`;
   return (
-    <Plot label={label} ticks={y.ticks(4).map((tick) => ({ y: y(tick), label: percent(tick) }))}>
+    <Plot label={label} ticks={ticks(shares, 4).map((tick) => ({ y: y(tick), label: percent(tick) }))}>
       <Stretched>
-        <path class="expected" d={expected ?? ""} />
+        <path class="expected" d={expected} />
       </Stretched>
       {groups.map((one, i) => (
         <g class="observed">

@@ -11,6 +11,8 @@ import { Level, Scroll } from "../layout";
 const HEIGHT = 218;
 /** Of the plot within its picture, px; below it stands the axis. */
 export const PLOT = { top: 14, bottom: 188 };
+/** Where heights are drawn: 0 is below. */
+export const HEIGHTS = [PLOT.bottom, PLOT.top] as const;
 /** Units across that paths are drawn in. */
 export const ACROSS = 1000;
 const GUTTER = 44;

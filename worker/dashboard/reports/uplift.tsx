@@ -1,8 +1,8 @@
 /** What personalisation was worth: those whose pages were personalised beside those for whom they kept their default. */
-import { scaleLinear } from "d3-scale";
 import type { FC } from "hono/jsx";
 import type { Difference, Uplift } from "../../core/personalisation";
 import type { Interval } from "../../core/stats";
+import { linear } from "../chart";
 import type { Ladder } from "../data";
 import { plural } from "../format";
 import { Copy, Scroll } from "../layout";
@@ -81,7 +81,7 @@ const Groups: FC<{ ladders: Ladder[]; uplift: Uplift; uplifts: PersonalisationRe
     ...(clicked.interval ?? []),
   ]);
   const far = Math.max(0.01, ...ends.map(Math.abs));
-  const x = (difference: number) => across(scaleLinear([-far, far], [2, 98])(difference));
+  const x = (difference: number) => across(linear([-far, far], [2, 98])(difference));
   return (
     <Scroll label="Personalised beside held out">
       <table class="plain-table stacks lift-table">

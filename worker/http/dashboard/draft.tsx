@@ -1,7 +1,7 @@
 /** The editor of rules: a draft comes with every form, is changed, judged or tried as the button says, and goes back. */
-import type { Context, Hono } from "hono";
-import * as z from "zod";
-import { PRESET_NAMES, PRESETS } from "../../core/presets";
+import type { Context } from "hono";
+import * as z from "zod/mini";
+import { PRESET_NAMES } from "../../core/presets";
 import { tooDeep } from "../../core/read";
 import { readStory } from "../../core/story";
 import { leadName } from "../../dashboard/format";
@@ -13,11 +13,13 @@ import { type Judged, type Verdict, VerdictNotice, type ViewName } from "../../d
 import { readingAgain } from "../../db/refusal";
 import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
+import { presets } from "../../presets";
 import { refoldAndTell } from "../../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, seenOn } from "../../rules";
 import { type Trial, tryLead, tryStory } from "../../trial";
 import type { Api } from "../context";
 import { later } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { enter, type Fields, page, signedForm, type Visit } from "./visit";
 
@@ -90,18 +92,24 @@ const STATUS = {
   stale: 412,
 } as const;
 
-const version = z.coerce.number("must be a version's number").pipe(z.int("must be a version's number").min(1));
-const text = z.string().default("");
+const version = z.pipe(
+  z.coerce.number("must be a version's number"),
+  z.int("must be a version's number").check(z.gte(1)),
+);
+const text = z._default(z.string(), "");
 const editForm = z.object({
   action: text,
   expected: version,
-  notify: z
-    .string()
-    .optional()
-    .transform((value) => value === "true"),
-  who: text.pipe(z.string().trim().max(300, "must be at most 300 characters")),
+  notify: z.pipe(
+    z.optional(z.string()),
+    z.transform((value) => value === "true"),
+  ),
+  who: z.pipe(text, z.string().check(z.trim(), z.maxLength(300, "must be at most 300 characters"))),
   // Text areas send CRLF, whatever was put into them.
-  story: text.transform((story) => story.replaceAll("\r\n", "\n")),
+  story: z.pipe(
+    text,
+    z.transform((story) => story.replaceAll("\r\n", "\n")),
+  ),
 });
 type EditForm = z.output<typeof editForm>;
 
@@ -139,7 +147,7 @@ async function changed({ site, deps }: Visit, draft: Draft, action: string): Pro
   const { view, document, unreadable } = draft;
   const [verb = "", subject = ""] = action.split(" ");
   const preset = PRESET_NAMES.find((name) => name === subject);
-  if (verb === "preset" && preset) return { draft: draftOf(PRESETS[preset], view), open: [] };
+  if (verb === "preset" && preset) return { draft: draftOf((await presets(deps.files))[preset], view), open: [] };
   if (verb === "restart") {
     return { draft: draftOf(JSON.parse((await rulesInForce(deps, site.id)).document), view), open: [] };
   }

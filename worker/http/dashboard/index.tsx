@@ -1,7 +1,7 @@
 /** The dashboard: its door, its files and its sections. Pages are HTML in worker/dashboard, here is what they show. */
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { SCRIPT, STYLE } from "../../dashboard/assets";
+import paths from "../../../dist/files.js";
 import { ProblemPage } from "../../dashboard/problem";
 import { SignIn } from "../../dashboard/sign-in";
 import { Failure } from "../../failure";
@@ -9,6 +9,8 @@ import { BODY_MAX_BYTES } from "../body";
 import { keyHolder } from "../caller";
 import type { Api } from "../context";
 import { problem } from "../errors";
+import { serveFile } from "../file";
+import { Hono } from "../hono";
 import { ACCESS_SIGN_OUT, accessSession, closeSession, openSession, readSession } from "../session";
 import { keyPages } from "./keys";
 import { leadPages } from "./leads";
@@ -56,11 +58,7 @@ export function dashboardRoutes(api: Api): Hono {
     }),
   );
   app.onError((error, c) => failed(api, error, c));
-  for (const { path, type, text } of [STYLE, SCRIPT]) {
-    app.get(path.slice(HOME.length), (c) =>
-      c.body(text, 200, { "Content-Type": type, "Cache-Control": "public, max-age=31536000, immutable" }),
-    );
-  }
+  for (const path of [paths.dashboardStyle, paths.dashboardScript]) serveFile(app, api.deps.files, path, HOME);
   doorRoutes(app, api);
   leadPages(app, api);
   rulesPages(app, api);

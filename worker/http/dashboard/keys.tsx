@@ -1,10 +1,11 @@
 /** Pages about secret keys. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import { type KeyEntry, KeysPage, SecretPage } from "../../dashboard/keys";
 import { listKeys, SCOPES } from "../../db/keys";
 import { Failure } from "../../failure";
 import { createKey, removeKey } from "../../keys";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { newKey } from "../keys";
 import { arrive, page, signedForm } from "./visit";

@@ -1,6 +1,6 @@
 /** Pages about leads: the list, and one. */
-import type { Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { OUTCOMES } from "../../core/outcome";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
 import { LeadPage } from "../../dashboard/lead";
@@ -25,6 +25,7 @@ import { recordOutcome } from "../../outcomes";
 import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
 import { splitLead } from "../../split";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked, decodeCursor, encodeCursor, flag, number } from "../input";
 import { enter, filled, laddersOf, page, signedForm, siteIn } from "./visit";
 
@@ -100,15 +101,16 @@ export function leadPages(app: Hono, api: Api): void {
 const idOf = (c: Context) => c.req.param("id") ?? "";
 const notesForm = z.object({
   status: z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`),
-  feedback: z
-    .enum(["", ...FEEDBACKS], `must be one of ${FEEDBACKS.join(", ")}, or empty`)
-    .transform((text) => text || null),
-  requalify: z.string().optional(),
+  feedback: z.pipe(
+    z.enum(["", ...FEEDBACKS], `must be one of ${FEEDBACKS.join(", ")}, or empty`),
+    z.transform((text) => text || null),
+  ),
+  requalify: z.optional(z.string()),
 });
 
 const outcomeForm = z.object({
   outcome: z.enum(OUTCOMES, `must be one of ${OUTCOMES.join(", ")}`),
-  value: number.pipe(z.number().min(0, "must be at least 0")).optional(),
+  value: z.optional(z.pipe(number, z.number().check(z.gte(0, "must be at least 0")))),
 });
 
 /** What a page tells of what was done before it. */
@@ -159,14 +161,14 @@ async function leadPage(c: Context, api: Api) {
 
 const SORTS = ["-score", "score", "-lastSeen"] as const;
 const listQuery = z.object({
-  cursor: z.string().optional(),
-  sort: z.enum(SORTS, `must be one of ${SORTS.join(", ")}`).default("-score"),
-  temperature: z.string().optional(),
-  stage: z.string().optional(),
-  known: flag.optional(),
-  disqualified: flag.default(false),
-  q: z.string().trim().max(200, "must be at most 200 characters").optional(),
-  minScore: number.optional(),
+  cursor: z.optional(z.string()),
+  sort: z._default(z.enum(SORTS, `must be one of ${SORTS.join(", ")}`), "-score"),
+  temperature: z.optional(z.string()),
+  stage: z.optional(z.string()),
+  known: z.optional(flag),
+  disqualified: z._default(flag, false),
+  q: z.optional(z.string().check(z.trim(), z.maxLength(200, "must be at most 200 characters"))),
+  minScore: z.optional(number),
 });
 
 /** The API orders by scores as they were last written and shows them live; on a page they shall go one after another. */
@@ -189,7 +191,7 @@ function levelsOf({ rules }: SiteRules, wanted: Record<string, string | undefine
 }
 
 async function someEvents(c: Context, deps: Deps, { site, lead }: Current) {
-  const from = decodeCursor(c.req.query("cursor"), z.object({ before: z.int().min(0) }));
+  const from = decodeCursor(c.req.query("cursor"), z.object({ before: z.int().check(z.gte(0)) }));
   const { data, next } = await leadEvents(deps, site, lead, EVENTS_LIMIT, from?.before ?? null);
   return { events: data, older: next === null ? null : encodeCursor({ before: next }), before: from !== null };
 }

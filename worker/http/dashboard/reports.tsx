@@ -1,6 +1,6 @@
 /** Pages of reports. A site of many leads gets its page at once, and the report when it has been worked out. */
-import type { Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { DAY_MS } from "../../core/duration";
 import type { Tab } from "../../dashboard/reports/frame";
 import { PERIODS } from "../../dashboard/reports/levels";
@@ -9,6 +9,7 @@ import { countLeads } from "../../db/reports";
 import type { SiteRules } from "../../db/sites";
 import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../../reports";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked, flag } from "../input";
 import { thresholds } from "./leads";
 import { enter, filled, laddersOf, page } from "./visit";
@@ -18,13 +19,15 @@ export const AT_ONCE_MAX_LEADS = 1_000;
 
 const DAYS_DEFAULT = PERIODS[0].days;
 const reportQuery = z.object({
-  whole: flag.default(false),
-  days: z.coerce
-    .number()
-    .refine((days) => PERIODS.some((one) => one.days === days), {
-      error: `must be one of ${PERIODS.map(({ days }) => days).join(", ")}`,
-    })
-    .default(DAYS_DEFAULT),
+  whole: z._default(flag, false),
+  days: z._default(
+    z.coerce.number().check(
+      z.refine((days) => PERIODS.some((one) => one.days === days), {
+        error: `must be one of ${PERIODS.map(({ days }) => days).join(", ")}`,
+      }),
+    ),
+    DAYS_DEFAULT,
+  ),
 });
 
 export function reportPages(app: Hono, api: Api): void {

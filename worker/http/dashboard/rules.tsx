@@ -1,6 +1,6 @@
 /** Pages about rules: those in force, and the versions. The editor is draft.tsx. */
-import type { Hono } from "hono";
-import * as z from "zod";
+
+import * as z from "zod/mini";
 import { RulesPage } from "../../dashboard/rules/document";
 import { pretty } from "../../dashboard/rules/text";
 import { DiffPage, VersionsPage } from "../../dashboard/rules/versions";
@@ -9,6 +9,7 @@ import { refoldAndTell } from "../../refold";
 import { publishRules, rulesInForce, rulesVersion } from "../../rules";
 import type { Api } from "../context";
 import { later } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { draftPages, published } from "./draft";
 import { enter, filled, page, signedForm } from "./visit";
@@ -30,7 +31,7 @@ export function rulesPages(app: Hono, api: Api): void {
 
   app.get("/rules/versions", async (c) => {
     const { frame, site, deps } = await enter(api, c);
-    const { before } = checked(z.object({ before: number.optional() }), filled(c));
+    const { before } = checked(z.object({ before: z.optional(number) }), filled(c));
     const { version } = await rulesInForce(deps, site.id);
     const versions = await listVersions(deps.db, site.id, before ?? Number.MAX_SAFE_INTEGER, VERSIONS_LIMIT);
     const older = versions.length === VERSIONS_LIMIT ? (versions.at(-1)?.version ?? null) : null;
@@ -63,4 +64,7 @@ export function rulesPages(app: Hono, api: Api): void {
   });
 }
 
-const number = z.coerce.number("must be a version's number").pipe(z.int("must be a version's number").min(1));
+const number = z.pipe(
+  z.coerce.number("must be a version's number"),
+  z.int("must be a version's number").check(z.gte(1)),
+);

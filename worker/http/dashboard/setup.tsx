@@ -1,6 +1,6 @@
 /** Pages about a site: its tag, whether it works, and its settings. */
-import type { Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { SecretPage } from "../../dashboard/keys";
 import { NewSitePage, Received, SetupPage, type SiteForm, SiteMadePage } from "../../dashboard/setup";
 import type { SiteSettings } from "../../db/sites";
@@ -8,6 +8,7 @@ import { Failure } from "../../failure";
 import { pageOfLeads } from "../../leads";
 import { changeSite, createSite, rotateIdentitySecret, SETTINGS } from "../../sites";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked } from "../input";
 import { rotation, siteFields } from "../sites";
 import { arrive, enter, type Fields, page, signedForm, type Visit } from "./visit";
@@ -107,30 +108,42 @@ async function latestEvent({ deps, site }: Visit): Promise<string | null> {
 }
 
 /** People paste addresses of pages; what counts is their origin. */
-const origin = z
-  .string()
-  .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), {
-    error: (issue) => `"${issue.input}" is not an address such as https://www.example.com`,
-  })
-  .transform((text) => new URL(text).origin);
-const tick = z
-  .string()
-  .optional()
-  .transform((value) => value === "true");
+const origin = z.pipe(
+  z.string().check(
+    z.refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), {
+      error: (issue) => `"${issue.input}" is not an address such as https://www.example.com`,
+    }),
+  ),
+  z.transform((text) => new URL(text).origin),
+);
+const tick = z.pipe(
+  z.optional(z.string()),
+  z.transform((value) => value === "true"),
+);
 /** A field that may be left empty. */
-const orNull = (text: z.ZodString) => text.transform((value) => value.trim() || null);
-const count = orNull(z.string()).transform((text) => (text === null ? null : Number(text)));
+const orNull = (text: z.ZodMiniString) =>
+  z.pipe(
+    text,
+    z.transform((value) => value.trim() || null),
+  );
+const count = z.pipe(
+  orNull(z.string()),
+  z.transform((text) => (text === null ? null : Number(text))),
+);
 const siteForm = z.object({
-  name: z.string().trim().pipe(siteFields.name),
-  origins: z
-    .string()
-    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
-    .pipe(z.array(origin).max(100, "must be at most 100")),
+  name: z.pipe(z.string().check(z.trim()), siteFields.name),
+  origins: z.pipe(
+    z.pipe(
+      z.string(),
+      z.transform((text) => text.split(/[\s,]+/).filter(Boolean)),
+    ),
+    z.array(origin).check(z.maxLength(100, "must be at most 100")),
+  ),
   respectGpc: tick,
-  dailyEvents: count.pipe(siteFields.dailyEvents.unwrap()).optional(),
-  retentionDays: count.pipe(siteFields.retentionDays.unwrap()).optional(),
-  jwksUrl: orNull(z.string()).pipe(siteFields.jwksUrl.unwrap()).optional(),
-  jwksAudience: orNull(z.string()).pipe(siteFields.jwksAudience.unwrap()).optional(),
+  dailyEvents: z.optional(z.pipe(count, siteFields.dailyEvents.def.innerType)),
+  retentionDays: z.optional(z.pipe(count, siteFields.retentionDays.def.innerType)),
+  jwksUrl: z.optional(z.pipe(orNull(z.string()), siteFields.jwksUrl.def.innerType)),
+  jwksAudience: z.optional(z.pipe(orNull(z.string()), siteFields.jwksAudience.def.innerType)),
 });
 
 function siteOf(fields: Fields): { site: z.output<typeof siteForm> } | { problems: NonNullable<Failure["errors"]> } {

@@ -1,11 +1,12 @@
 /** The page of how Kelvin is doing. */
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import { StatusPage } from "../../dashboard/status";
 import { listDead } from "../../db/dead";
 import { removeDead, replayDead } from "../../dead";
 import { statusOf } from "../../status";
 import type { Api } from "../context";
 import { showDeadLetter } from "../dead";
+import type { Hono } from "../hono";
 import { enter, page, signedForm, siteIn } from "./visit";
 
 /** Dead letters on the page, the oldest. */

@@ -1,6 +1,6 @@
 /** Pages about webhooks: the list, and one with its deliveries. */
-import type { Context, Hono } from "hono";
-import * as z from "zod";
+import type { Context } from "hono";
+import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../../core/announce";
 import { SecretPage } from "../../dashboard/keys";
 import { WebhookPage, WebhooksPage } from "../../dashboard/webhooks";
@@ -10,6 +10,7 @@ import { listWebhooks } from "../../db/webhooks";
 import { Failure } from "../../failure";
 import { createWebhook, openWebhook, redeliver, removeWebhook, WEBHOOKS_MAX } from "../../webhooks";
 import type { Api } from "../context";
+import type { Hono } from "../hono";
 import { checked, decodeCursor, pageOf } from "../input";
 import { newWebhook, showDelivery, showWebhook } from "../webhooks";
 import { enter, page, signedForm, siteIn } from "./visit";

@@ -1,18 +1,9 @@
 /** `GET /docs`: the API as people read it, made on the server from the description that `GET /openapi.json` gives. */
 import type { FC } from "hono/jsx";
-import { digest } from "../../core/text";
+import paths from "../../../dist/files.js";
 import type { Described, Description } from "../openapi";
 import { Call } from "./call";
 import { Fields, Type } from "./schema";
-import script from "./script.js.txt";
-import style from "./style.css.txt";
-
-/** Files of ours, under names that change with their content. */
-export const ASSETS = [
-  { path: `/docs/reference-${digest(style)}.css`, type: "text/css; charset=utf-8", text: style },
-  { path: `/docs/reference-${digest(script)}.js`, type: "text/javascript; charset=utf-8", text: script },
-] as const;
-const [STYLE, SCRIPT] = ASSETS;
 
 interface Placed {
   path: string;
@@ -35,8 +26,8 @@ export const Reference: FC<{ description: Description; origin: string }> = ({ de
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <title>API reference · Kelvin</title>
-        <link rel="stylesheet" href={STYLE.path} />
-        <script defer src={SCRIPT.path} />
+        <link rel="stylesheet" href={paths.referenceStyle} />
+        <script defer src={paths.referenceScript} />
       </head>
       <body>
         <a class="skip" href="#main">

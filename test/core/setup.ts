@@ -1,0 +1,3 @@
+import { learnLists } from "../support/lists.ts";
+
+learnLists();
