@@ -230,17 +230,23 @@ export async function shownAnswer(
   log: Entry[] | null = null,
 ): Promise<Answer> {
   const state = await shownState(deps, { site, lead }, asker, log);
-  return answer(site, state, deps.clock(), state === lead.state ? lead.dueAt : undefined);
+  return answer(site, state, deps.clock(), state === lead.state ? quietUntil(lead) : undefined);
 }
 
-/** The answer for a state; `null`: for a visitor never seen. `dueAt`: when its levels next change, where that is known. */
-export function answer(site: SiteRules, state: State | null, now: number, dueAt?: number | null): Answer {
+/** Until when the levels that a settled lead had at its clock stay as they are, ms; `undefined`: not known. */
+export function quietUntil({ state, told, dueAt }: Lead): number | undefined {
+  // Where more was told than has happened, its levels are those of that later instant.
+  return (told.at ?? 0) <= (state.clock ?? 0) ? (dueAt ?? Number.POSITIVE_INFINITY) : undefined;
+}
+
+/** The answer for a state; `null`: for a visitor never seen. `quiet`: until when its levels stay as they are, where that is known. */
+export function answer(site: SiteRules, state: State | null, now: number, quiet = Number.NEGATIVE_INFINITY): Answer {
   const { rules } = site;
   const known = state ?? emptyState(rules);
   // Clocks of two isolates may differ: nobody is shown a time before the lead's own.
   const at = Math.max(now, known.clock ?? now);
-  const levels = levelsNow(rules, known, at);
-  const change = state ? nextChangeOf(rules.temperature, rules, known, levels, at, dueAt) : null;
+  const levels = at < quiet ? known.levels : levelsNow(rules, known, at);
+  const change = state ? nextChangeOf(rules.temperature, rules, known, levels, at, quiet) : null;
   return {
     temperature: levelNames(rules, levels).temperature ?? "",
     score: rounded(sum(new View(rules, known, at).scores().low)),

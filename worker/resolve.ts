@@ -30,7 +30,7 @@ import type { KeyChanges } from "./db/plan";
 import type { SiteRules } from "./db/sites";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
-import { type Current, current, emptyCurrent, retell, settle } from "./lead";
+import { type Current, current, emptyCurrent, quietUntil, retell, settle } from "./lead";
 import { Doorkeeper } from "./suppression";
 
 /** A received event, with when its batch was accepted and its place in there: the order of the fold. */
@@ -329,10 +329,8 @@ class Resolution implements Resolved {
     const before = log || fresh.length > 0 ? (log ?? lead.tail.entries).findLast(isOlder) : lead.tail.last;
     const receivedAt = Math.max(acceptedAt, (before?.receivedAt ?? 0) + TICK_MS);
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
-    // As it was read, the lead's levels stay as they are until it is due.
-    const isAsRead = fresh.length === 0 && log === null && (lead.told.at ?? 0) <= (lead.state.clock ?? 0);
-    const quietUntil = isAsRead ? (lead.dueAt ?? Number.POSITIVE_INFINITY) : undefined;
-    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quietUntil);
+    const quiet = fresh.length === 0 && log === null ? quietUntil(lead) : undefined;
+    const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quiet);
     lead.told = played.told;
     lead.tail = lead.tail.with(entry);
     lead.oldestAt = oldestWith(lead.oldestAt, entry);

@@ -93,19 +93,22 @@ export function nextChange(
   }
 }
 
-/** The next change of one ladder. `next`: that of any of them, where it is known; what it rules out is not looked at again. */
+/**
+ * The next change of one ladder. `quietUntil`: until when nothing changes on any of them, where that is known; what it
+ * rules out is not looked at again.
+ */
 export function nextChangeOf(
   ladder: number,
   rules: RuleSet,
   state: State,
   current: Levels,
   from: number,
-  next?: number | null,
+  quietUntil = from,
 ): number | null {
-  if (next === null) return null;
-  if (next === undefined || next <= from) return nextChange(rules, state, current, from, undefined, ladder);
-  if (levelsAt(rules, state, next, current)[ladder] !== current[ladder]) return next;
-  return nextChange(rules, state, current, next, from + HORIZON_MS, ladder);
+  if (quietUntil === Number.POSITIVE_INFINITY) return null;
+  if (quietUntil <= from) return nextChange(rules, state, current, from, undefined, ladder);
+  if (levelsAt(rules, state, quietUntil, current)[ladder] !== current[ladder]) return quietUntil;
+  return nextChange(rules, state, current, quietUntil, from + HORIZON_MS, ladder);
 }
 
 /** The first of many instants, closer together at first, at which something holds; found to the ms within its interval. */
@@ -147,6 +150,7 @@ export function passTime(rules: RuleSet, state: State, current: Levels, from: nu
 
 /** Levels of a lead at an instant not before its clock, if nothing more happens to it until then. */
 export function levelsNow(rules: RuleSet, state: State, at: number): Levels {
+  if (at === state.clock) return state.levels;
   if (!rules.remembers || state.clock === null) return levelsAt(rules, state, at, state.levels);
   return passTime(rules, state, state.levels, state.clock, at).at(-1)?.levels ?? state.levels;
 }

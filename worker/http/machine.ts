@@ -69,9 +69,18 @@ export function agentKind(userAgent: string, isLocal = false): AgentKind {
   return isMachineByName(agent) || CONTACT.test(agent) ? "machine" : "library";
 }
 
+/** What agents were, lately: a visitor's is the same in every beacon. */
+const kinds = new Map<string, AgentKind>();
+/** Most agents remembered; past it all are forgotten. */
+const KINDS_MAX = 1_000;
+
 /** Whether a message comes of a machine, by its context and, where it states no user agent, by that of the request. */
 export function isMachine(context: JsonObject, requestAgent: string, isLocal: boolean): boolean {
   if (context.automated === true && !isLocal) return true;
   const agent = typeof context.userAgent === "string" ? context.userAgent : requestAgent;
-  return agentKind(agent, isLocal) === "machine";
+  const name = `${isLocal} ${agent.slice(0, AGENT_MAX_CHARS)}`;
+  const kind = kinds.get(name) ?? agentKind(agent, isLocal);
+  if (kinds.size >= KINDS_MAX) kinds.clear();
+  kinds.set(name, kind);
+  return kind === "machine";
 }

@@ -1,5 +1,5 @@
 /** The public calls: Segment's HTTP API for events, the pixel, and who a visitor is to the page. */
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import * as z from "zod/mini";
@@ -52,7 +52,9 @@ export function publicRoutes(api: Api): Hono {
     allowMethods: ["GET", "POST"],
     maxAge: PREFLIGHT_MAX_AGE_S,
   });
-  for (const path of ["batch", ...PATHS.map(([path]) => path), "pixel.gif", "me"]) app.use(`/${path}`, open);
+  for (const path of ["batch", ...PATHS.map(([path]) => path), "pixel.gif", "me"]) {
+    app.use(`/${path}`, async (c, next) => await (c.req.method === "OPTIONS" ? open : allowOrigin)(c, next));
+  }
   eventCalls(app, api);
   publicCall(
     app,
@@ -89,6 +91,17 @@ export function publicRoutes(api: Api): Hono {
   );
   return app;
 }
+
+/** What hono/cors says in an answer, said before there is one: it would make one for it, and copy it later. */
+const allowOrigin: MiddlewareHandler = async (c, next) => {
+  const origin = c.req.header("Origin");
+  c.header("Vary", "Origin");
+  if (origin !== undefined) {
+    c.header("Access-Control-Allow-Origin", origin);
+    c.header("Access-Control-Allow-Credentials", "true");
+  }
+  await next();
+};
 
 const writeKey = described(z.string(), "The site's write key, where it is not the Basic user name.");
 const anonymousId = described(
@@ -317,7 +330,9 @@ function isOfSite(c: Context): boolean {
   if (from !== undefined) return from === "same-origin" || from === "same-site";
   // Not told on plain http, nor by older browsers.
   const origin = c.req.header("Origin");
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).hostname === new URL(c.req.url).hostname;
+  // Hardly any page is: seen without taking addresses apart.
+  if (origin === undefined || !c.req.url.includes(origin.replace(/^[^/]*\/\/|:\d+$/g, ""))) return false;
+  return URL.canParse(origin) && new URL(origin).hostname === new URL(c.req.url).hostname;
 }
 
 /** Keeps the visitor's id in a cookie, where a browser would send it back. */
