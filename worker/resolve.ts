@@ -44,6 +44,8 @@ export interface Draft extends Current {
   before: LeadRow | null;
   /** Ids of the messages folded into it. */
   fresh: string[];
+  /** When they were accepted, as the log has it; `null`: not worked out yet, or no longer right. */
+  receivedAt: number | null;
   keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
@@ -270,6 +272,7 @@ class Resolution implements Resolved {
       [made, own],
     ] as const) {
       half.log = events;
+      half.receivedAt = null;
       retell(half, events, this.now, "split");
     }
     return made;
@@ -284,6 +287,7 @@ class Resolution implements Resolved {
     );
     const { lead } = theirs;
     theirs.log = inAcceptedOrder(stored.flatMap(({ log }, i) => log ?? logs[i] ?? []));
+    theirs.receivedAt = null;
     retell(theirs, theirs.log, this.now, "merge");
     theirs.fresh.push(...mine.fresh);
     theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
@@ -318,16 +322,10 @@ class Resolution implements Resolved {
     this.owners.set(key, owner);
   }
 
-  private fold(
-    { site, lead, fresh, crossings, log }: Draft,
-    event: LoggedEvent,
-    place: number,
-    acceptedAt: number,
-  ): void {
-    // Above that of the batch before, so that (receivedAt, place) orders a lead's events for good.
-    const isOlder = ({ messageId }: Entry) => !fresh.includes(messageId);
-    const before = log || fresh.length > 0 ? (log ?? lead.tail.entries).findLast(isOlder) : lead.tail.last;
-    const receivedAt = Math.max(acceptedAt, (before?.receivedAt ?? 0) + TICK_MS);
+  private fold(mine: Draft, event: LoggedEvent, place: number, acceptedAt: number): void {
+    const { site, lead, fresh, crossings, log } = mine;
+    mine.receivedAt ??= receivedAfter(mine, acceptedAt);
+    const { receivedAt } = mine;
     const entry: Entry = { ...event, receivedAt, ...(place > 0 ? { place } : {}) };
     const quiet = fresh.length === 0 && log === null ? quietUntil(lead) : undefined;
     const played = play(site.rules, lead.state, [entry], lead.told, site.rulesVersion, quiet);
@@ -371,9 +369,17 @@ function draft(found: Current, before: LeadRow | null): Draft {
     ...found,
     before,
     fresh: [],
+    receivedAt: null,
     keys: { free: [], moved: [], dropped: [], implied: null },
     absorbed: [],
     log: null,
     poorer: false,
   };
+}
+
+/** When events of a batch count as accepted: after all before, so that (receivedAt, place) orders a lead's events for good. */
+function receivedAfter({ lead, fresh, log }: Draft, acceptedAt: number): number {
+  const isOlder = ({ messageId }: Entry) => !fresh.includes(messageId);
+  const before = log || fresh.length > 0 ? (log ?? lead.tail.entries).findLast(isOlder) : lead.tail.last;
+  return Math.max(acceptedAt, (before?.receivedAt ?? 0) + TICK_MS);
 }
