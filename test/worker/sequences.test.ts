@@ -6,6 +6,7 @@
  */
 import fc from "fast-check";
 import { beforeAll, expect, test, vi } from "vitest";
+import { findLeads } from "../../worker/db/leads";
 import { readingAgain } from "../../worker/db/refusal";
 import { buryAll } from "../../worker/dead";
 import type { Deps } from "../../worker/deps";
@@ -329,11 +330,8 @@ class World {
 
   private async erase(isolate: number, visitor: string): Promise<void> {
     const before = await this.logged();
-    const row = await DB.prepare(
-      "SELECT keys FROM leads l JOIN identities i ON i.site_id = l.site_id AND i.lead_id = l.id WHERE l.site_id = ? AND i.key = ?",
-    )
-      .bind(this.site.id, `visitor:${visitor}`)
-      .first<{ keys: string }>();
+    const key = `visitor:${visitor}`;
+    const row = (await findLeads(DB, this.site.id, [key])).get(key);
     const status = await this.rest(isolate, `/v1/leads/visitor:${visitor}`, { method: "DELETE" });
     const after = await this.logged();
     for (const id of before) if (!after.has(id)) this.fates.set(id, "erased");
