@@ -333,6 +333,8 @@ class World {
     const key = `visitor:${visitor}`;
     const row = (await findLeads(DB, this.site.id, [key])).get(key);
     const status = await this.rest(isolate, `/v1/leads/visitor:${visitor}`, { method: "DELETE" });
+    // Letters accepted in the very millisecond of an erasure go with it, whoever wrote them: clocks differ by more.
+    this.now += 1;
     const after = await this.logged();
     for (const id of before) if (!after.has(id)) this.fates.set(id, "erased");
     if (status !== 204 && before.size === after.size) return;
