@@ -280,3 +280,15 @@ test("the order of a batch over many visitors is the order of their union", asyn
   const order = (await site.events("user:u")).map(({ messageId }) => messageId);
   expect(order.slice(0, 3)).toEqual(["first-0", "first-44", "last"]);
 });
+
+test("a visitor's id leads to its lead whatever signs are in it, from any isolate", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const ids = ['a"b', "a\\", 'a","visitor:b', "ä\u2028ö", "[a]", "x,", "%_'", "😀"];
+  await site.post(ids.map((id) => page(id)));
+  const elsewhere = startApi();
+  for (const id of ids) {
+    const body = { writeKey: site.writeKey, batch: [page(id)] };
+    expect((await elsewhere.json("/v1/batch", { body })).body, id).toMatchObject({ visitor: id, score: 2 });
+    expect(await site.lead(`visitor:${id}`), id).toMatchObject({ pageviews: 2 });
+  }
+});

@@ -30,7 +30,7 @@ const quoted = (key: string) => JSON.stringify(key);
 /** SQL: whether the id of lead `l` starts so; the primary key finds it. */
 export const startsWith = (start: string) => `l.id >= ${start} AND l.id < ${start} || 'g'`;
 
-/** SQL: whether a key, quoted, is among those of lead `l`; in no text of JSON do a comma and a quote follow each other. */
+/** SQL: whether a key, quoted, is among those of lead `l`: a comma, a quote and a letter follow each other between texts alone. */
 export const hasKey = (quoted: string) =>
   `(instr(l.keys, '[' || ${quoted}) = 1 OR instr(l.keys, ',' || ${quoted}) > 0)`;
 
