@@ -1,5 +1,4 @@
 /** The whole route table. */
-
 import { ping } from "./db/sites";
 import { deliverWritten } from "./deliver";
 import type { Deps } from "./deps";

@@ -235,8 +235,9 @@ export async function shownAnswer(
 
 /** Until when the levels that a settled lead had at its clock stay as they are, ms; `undefined`: not known. */
 export function quietUntil({ state, told, dueAt }: Lead): number | undefined {
-  // Where more was told than has happened, its levels are those of that later instant.
-  return (told.at ?? 0) <= (state.clock ?? 0) ? (dueAt ?? Number.POSITIVE_INFINITY) : undefined;
+  // Without a clock it has none. Where more was told than has happened, they are those of that later instant.
+  if (state.clock === null || (told.at ?? 0) > state.clock) return undefined;
+  return dueAt ?? Number.POSITIVE_INFINITY;
 }
 
 /** The answer for a state; `null`: for a visitor never seen. `quiet`: until when its levels stay as they are, where that is known. */

@@ -203,6 +203,16 @@ describe("what a machine does", () => {
     expect((await site.rest(`/v1/leads/visitor:${visitor}/explanation`)).status).toBe(200);
   });
 
+  test("nor does it differ from a stranger where strangers do not stand lowest", async () => {
+    const warm = { name: "warm", when: { score: { gte: 0 } } };
+    const other = await api.createSite({ ...PLAIN_RULES, levels: { temperature: [{ name: "cold" }, warm] } });
+    const visitor = unique("v");
+    const body = { writeKey: other.writeKey, batch: [page(visitor)] };
+    await api.json("/v1/batch", { body, headers: { "User-Agent": GOOGLE } });
+    expect(await other.me(visitor)).toEqual({ ...(await other.me(unique("v"))), visitor });
+    expect(await other.me(visitor)).toMatchObject({ temperature: "warm" });
+  });
+
   test("under a person's id changes nothing of theirs and learns nothing of them", async () => {
     const visitor = unique("v");
     await send([track(visitor, "Form Submitted", { form: "demo" })], CHROME);

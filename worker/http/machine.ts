@@ -79,8 +79,11 @@ export function isMachine(context: JsonObject, requestAgent: string, isLocal: bo
   if (context.automated === true && !isLocal) return true;
   const agent = typeof context.userAgent === "string" ? context.userAgent : requestAgent;
   const name = `${isLocal} ${agent.slice(0, AGENT_MAX_CHARS)}`;
-  const kind = kinds.get(name) ?? agentKind(agent, isLocal);
-  if (kinds.size >= KINDS_MAX) kinds.clear();
-  kinds.set(name, kind);
+  let kind = kinds.get(name);
+  if (kind === undefined) {
+    kind = agentKind(agent, isLocal);
+    if (kinds.size >= KINDS_MAX) kinds.clear();
+    kinds.set(name, kind);
+  }
   return kind === "machine";
 }
