@@ -98,6 +98,7 @@ async function reference(): Promise<Files> {
     platform: "node",
     format: "esm",
     outfile,
+    alias: { "cloudflare:workers": "./tools/workers.ts" },
     logLevel: "warning",
   });
   type Made = Record<"openapi" | "rulesSchema" | "docs" | "errors", string>;

@@ -18,6 +18,8 @@ import { Doorkeeper } from "./suppression";
 
 /** Most tries of one write. Others write a lead at the same time rarely, and then seldom twice. */
 export const TRIES_MAX = 8;
+/** Most looks at a site for one write: its rules may be published several times meanwhile. */
+const LOOKS_MAX = 4;
 /** Pause before the n-th retry: grows, and spreads those who met. */
 const PAUSE_MS = 15;
 /** Most leads written in one D1 batch. */
@@ -48,15 +50,18 @@ export async function ingest(
   received: readonly Received[],
   terms: Terms = {},
 ): Promise<Ingested> {
-  try {
-    return await count(deps.in(site), site, received, terms);
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal !== "fenced" && refusal !== "outdated") throw error;
-    // It lives elsewhere by now, or will soon, or has other rules: what is held of it is out of date.
-    const now = await deps.sites.lookAgain(site);
-    if (!now || (refusal === "fenced" && now.database === site.database)) throw moving();
-    return await count(deps.in(now), now, received, terms);
+  let known = site;
+  for (let looks = 1; ; looks++) {
+    try {
+      return await count(deps.in(known), known, received, terms);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if ((refusal !== "fenced" && refusal !== "outdated") || looks === LOOKS_MAX) throw error;
+      // It lives elsewhere by now, or will soon, or has other rules: what is held of it is out of date.
+      const now = await deps.sites.lookAgain(known);
+      if (!now || (refusal === "fenced" && now.database === known.database)) throw moving();
+      known = now;
+    }
   }
 }
 

@@ -45,6 +45,36 @@ describe("200 posts at once with overlapping ids", () => {
   });
 });
 
+test("clients that hang up in mid-crowd keep nobody waiting, and what they sent again counts once", async () => {
+  const site = await connect(server).createSite(PLAIN_RULES);
+  const beacons = Array.from({ length: 200 }, () => ({ visitor: unique("v") })).map(({ visitor }) => ({
+    visitor,
+    batch: [page(visitor)],
+  }));
+  const post = async ({ batch }: (typeof beacons)[number], signal?: AbortSignal) => {
+    const body = JSON.stringify({ writeKey: site.writeKey, batch });
+    const from = performance.now();
+    const { status } = await fetch(`${server.url}/v1/batch`, { method: "POST", body, ...(signal ? { signal } : {}) });
+    return { status, ms: performance.now() - from };
+  };
+  // Twenty at once, of which every second hangs up before its answer can be there, at any stage of its way.
+  let cut = 0;
+  const patient: Awaited<ReturnType<typeof post>>[] = [];
+  for (let from = 0; from < beacons.length; from += 20) {
+    const crowd = beacons.slice(from, from + 20).map(async (beacon, i) => {
+      if (i % 2 === 0) return void patient.push(await post(beacon));
+      await post(beacon, AbortSignal.timeout(1 + i)).catch(() => cut++);
+    });
+    await Promise.all(crowd);
+  }
+  expect(cut).toBeGreaterThan(10);
+  expect(new Set(patient.map(({ status }) => status))).toEqual(new Set([200]));
+  // Far from a deadline, after which they would have waited for nothing.
+  expect(Math.max(...patient.map(({ ms }) => ms))).toBeLessThan(1_900);
+  for (const beacon of beacons) expect((await post(beacon)).status).toBe(200);
+  for (const { visitor } of beacons) expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ pageviews: 1 });
+});
+
 describe("kill -9 in mid-load", () => {
   const VISITORS = 60;
   const BEACONS = 10;

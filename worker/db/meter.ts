@@ -1,5 +1,6 @@
 /** What a request asks of the databases, counted where it is asked: round trips, rows, and how long they took. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { batchTogether } from "./group";
 
 export interface Trips {
   trips: number;
@@ -40,7 +41,13 @@ function wrapped(db: D1Database): D1Database {
   };
   return {
     prepare: (sql: string) => wrap(db.prepare(sql)),
-    batch: (statements: D1PreparedStatement[]) => trip(() => db.batch(statements.map((one) => inner.get(one) ?? one))),
+    batch: (statements: D1PreparedStatement[]) =>
+      trip(() =>
+        batchTogether(
+          db,
+          statements.map((one) => inner.get(one) ?? one),
+        ),
+      ),
     exec: (sql: string) => trip(() => db.exec(sql)),
     dump: () => db.dump(),
     withSession: (from?: D1SessionConstraint | D1SessionBookmark) => session(db.withSession(from)),

@@ -55,3 +55,8 @@ export function refusalOf(error: unknown): Refusal | null {
   if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";
   return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
 }
+
+/** Whether an error is of one statement, whose transaction is rolled back for certain: it names what SQLite said. */
+export function isRolledBack(error: unknown): boolean {
+  return String(error).includes("SQLITE_") && refusalOf(error) !== "transient";
+}

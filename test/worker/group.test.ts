@@ -1,0 +1,140 @@
+/** Group commit: a crowd of batches makes few trips, and none of them has anything of another's. */
+import { afterEach, expect, test, vi } from "vitest";
+import { metered, noTrips, tripsOf } from "../../worker/db/meter";
+import { PLAIN_RULES, page, unique } from "../support/api";
+import { D1_ERRORS, FaultyDatabase } from "../support/faults";
+import { DB, startIsolate } from "./app";
+
+const SITE = unique("group");
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A database that counts trips, and a batch of it that writes an id and reads it back. */
+function start() {
+  const faulty = new FaultyDatabase(DB);
+  const db = metered(faulty.db);
+  const insert = (id: string) => db.prepare("INSERT INTO messages (site_id, id) VALUES (?1, ?2)").bind(SITE, id);
+  const read = (id: string) => db.prepare("SELECT id FROM messages WHERE site_id = ?1 AND id = ?2").bind(SITE, id);
+  const write = async (id: string) => (await db.batch<{ id: string }>([insert(id), read(id)]))[1]?.results[0]?.id;
+  const isThere = async (id: string) => (await read(id).all()).results.length === 1;
+  return { faulty, db, insert, write, isThere };
+}
+
+const names = (n: number) => Array.from({ length: n }, () => unique("m"));
+
+test("those who come while two trips are under way make the next one together, and each has its own results", async () => {
+  const { faulty, write } = start();
+  const ids = names(10);
+  const meter = await faulty.measure(async () => {
+    expect(await Promise.all(ids.map(write))).toEqual(ids);
+  });
+  expect(meter).toMatchObject({ trips: 3, statements: 20 });
+});
+
+test("one after the other, each makes its own trip at once", async () => {
+  const { faulty, write } = start();
+  const meter = await faulty.measure(async () => {
+    for (const id of names(3)) await write(id);
+  });
+  expect(meter.trips).toBe(3);
+});
+
+test("each is counted its own rows, and the one trip that it waited for", async () => {
+  const { write } = start();
+  const counts = await Promise.all(
+    names(6).map(async (id) => {
+      const trips = noTrips();
+      await tripsOf.run(trips, () => write(id));
+      return trips;
+    }),
+  );
+  for (const count of counts) expect(count).toMatchObject({ trips: 1, rowsWritten: 1 });
+});
+
+test("one that is refused is refused alone, and the others are written once", async () => {
+  const { write, isThere } = start();
+  const [taken = "", ...ids] = names(8);
+  await write(taken);
+  const outcomes = await Promise.allSettled([...ids.slice(0, 4), taken, ...ids.slice(4)].map(write));
+  expect(outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : String(outcome.reason)))).toEqual([
+    ...ids.slice(0, 4),
+    expect.stringContaining("UNIQUE constraint failed"),
+    ...ids.slice(4),
+  ]);
+  for (const id of ids) expect(await isThere(id)).toBe(true);
+});
+
+test.each(D1_ERRORS)("none is tried again where a shared trip may have been done: %s", async (message) => {
+  const { faulty, write, isThere } = start();
+  const ids = names(6);
+  faulty.fail({ trip: 3, message, when: "after" });
+  const outcomes = await Promise.allSettled(ids.map(write));
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "rejected",
+    "rejected",
+    "rejected",
+  ]);
+  for (const id of ids) expect(await isThere(id)).toBe(true);
+  expect(faulty.pending).toBe(0);
+});
+
+test("a shared trip is bounded, and a long batch shares none", async () => {
+  const { faulty, db, insert, write, isThere } = start();
+  const ids = names(50);
+  // Two alone, then twenty of two statements, then those left.
+  expect((await faulty.measure(() => Promise.all(ids.map(write)))).trips).toBe(2 + Math.ceil(48 / 20));
+  const long = names(9);
+  const meter = await faulty.measure(() =>
+    Promise.all([...names(3).map(write), db.batch(long.map(insert)), write(unique("m"))]),
+  );
+  expect(meter.trips).toBe(2 + 1 + 1);
+  for (const id of long) expect(await isThere(id)).toBe(true);
+});
+
+test("trips that never end hold nobody up for longer than patience lasts", async () => {
+  const { faulty, write } = start();
+  vi.useFakeTimers();
+  for (const trip of [1, 2]) faulty.fail({ trip, message: "", when: "never" });
+  const hung = names(2).map(write);
+  const ids = names(3);
+  const waiting = ids.map(write);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(await Promise.all(waiting)).toEqual(ids);
+  const more = names(4);
+  expect(await Promise.all(more.map(write))).toEqual(more);
+  expect(hung).toHaveLength(2);
+});
+
+test("whoever was taken along on a trip that never ends is told that it took too long", async () => {
+  const { faulty, write } = start();
+  vi.useFakeTimers();
+  faulty.fail({ trip: 3, message: "", when: "never" });
+  const outcomes = Promise.allSettled(names(4).slice(0, 3).map(write));
+  const along = write(unique("m")).catch(String);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(await along).toContain("too long");
+  void outcomes;
+});
+
+test("a crowd of new visitors and known ones: each beacon counts once, in a fraction of the trips", async () => {
+  const faulty = new FaultyDatabase(DB);
+  const { api } = startIsolate({ db: faulty.db });
+  const site = await api.createSite(PLAIN_RULES);
+  await site.post([page(unique("v"))]);
+  const visitors = names(20);
+  for (const round of [1, 2]) {
+    const meter = await faulty.measure(async () => {
+      const answers = await Promise.all(visitors.map((visitor) => site.post([page(visitor), page(visitor)])));
+      expect(answers.map(({ status }) => status)).toEqual(visitors.map(() => 200));
+    });
+    expect(meter.trips).toBeLessThan(10);
+    for (const visitor of visitors) {
+      expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ pageviews: 2 * round });
+    }
+  }
+});

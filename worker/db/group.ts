@@ -1,0 +1,112 @@
+/**
+ * Group commit: batches that are asked for while others are on their way to the same database wait for the next trip and
+ * make it together, in one transaction. D1 does one thing at a time, so a crowd is done sooner and costs it less. Nobody is
+ * refused for another's sake: where a shared transaction is rolled back, each batch goes alone.
+ */
+import { waitUntil } from "cloudflare:workers";
+import { TooSlow } from "./deadline";
+import { isRolledBack } from "./refusal";
+
+/** Trips at once, of an isolate to one database, from which on others wait for the next: where few come nobody waits. */
+const TRIPS_MAX = 2;
+/** Most statements of a batch that shares a trip; longer ones go alone, at once. */
+const SHARING_MAX = 8;
+/** Most statements of a shared trip: an invocation on the free plan has 50. */
+const SHARED_MAX = 40;
+/** Longest that anybody waits for others, ms. Requests that others wait for are kept alive: it takes a disaster. */
+const PATIENCE_MS = 3_000;
+
+type Results = D1Result[];
+
+interface Trip {
+  /** ms */
+  since: number;
+  /** The first makes it. */
+  passengers: Passenger[];
+}
+
+class Passenger {
+  /** Results, where another took it along; the trip that it is to make; or that it is to go alone. */
+  readonly outcome = Promise.withResolvers<Results | Trip | "alone">();
+
+  constructor(readonly statements: D1PreparedStatement[]) {}
+}
+
+const groups = new WeakMap<D1Database, Group>();
+
+/** `db.batch`, of which several may be one. */
+export async function batchTogether(db: D1Database, statements: D1PreparedStatement[]): Promise<Results> {
+  if (statements.length > SHARING_MAX) return await db.batch(statements);
+  const group = groups.get(db) ?? new Group(db);
+  groups.set(db, group);
+  const work = group.batch(new Passenger(statements));
+  // Others wait for what this one does, whether or not anybody still waits for its own answer.
+  waitUntil(work.catch(() => {}));
+  return await work;
+}
+
+class Group {
+  private readonly trips = new Set<Trip>();
+  private waiting: Passenger[] = [];
+
+  constructor(private readonly db: D1Database) {}
+
+  async batch(mine: Passenger): Promise<Results> {
+    let outcome = this.isCrowded() ? await this.wait(mine) : this.begin(mine);
+    if (typeof outcome === "object" && "passengers" in outcome) outcome = await this.make(outcome);
+    return outcome === "alone" ? await this.db.batch(mine.statements) : outcome;
+  }
+
+  private isCrowded(): boolean {
+    const since = performance.now() - PATIENCE_MS;
+    return [...this.trips].filter((trip) => trip.since > since).length >= TRIPS_MAX;
+  }
+
+  private async wait(mine: Passenger): Promise<Results | Trip | "alone"> {
+    this.waiting.push(mine);
+    const timer = setTimeout(() => {
+      if (!this.waiting.includes(mine)) return mine.outcome.reject(new TooSlow());
+      this.waiting = this.waiting.filter((one) => one !== mine);
+      mine.outcome.resolve("alone");
+    }, PATIENCE_MS);
+    try {
+      return await mine.outcome.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A trip of one and of as many of those who wait as there is room for. */
+  private begin(first: Passenger): Trip {
+    const passengers = [first];
+    let room = SHARED_MAX - first.statements.length;
+    this.waiting = this.waiting.filter((one) => {
+      if (one === first) return false;
+      room -= one.statements.length;
+      if (room >= 0) passengers.push(one);
+      return room < 0;
+    });
+    const trip = { since: performance.now(), passengers };
+    this.trips.add(trip);
+    return trip;
+  }
+
+  private async make(trip: Trip): Promise<Results | "alone"> {
+    const [first, ...others] = trip.passengers;
+    try {
+      const results = await this.db.batch(trip.passengers.flatMap(({ statements }) => statements));
+      const mine = results.splice(0, first?.statements.length);
+      for (const { statements, outcome } of others) outcome.resolve(results.splice(0, statements.length));
+      return mine;
+    } catch (error) {
+      const isSomebodys = others.length > 0 && isRolledBack(error);
+      for (const { outcome } of others) isSomebodys ? outcome.resolve("alone") : outcome.reject(error);
+      if (isSomebodys) return "alone";
+      throw error;
+    } finally {
+      this.trips.delete(trip);
+      const [next] = this.waiting;
+      if (next && !this.isCrowded()) next.outcome.resolve(this.begin(next));
+    }
+  }
+}
