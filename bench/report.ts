@@ -78,7 +78,7 @@ function costRows({ cost }: Figures): Row[] {
       Math.round(furtherEventRowsWritten * 10) / 10 <= GOALS.rowsWrittenPerFurtherEvent,
     ],
     ["  a message more, of the mix", `${fixed(cost.furtherOfMixRowsWritten)} written, with crossings and keys`],
-    ["looks at a fading score, a lead", fixed(cost.looksPerLead)],
+    ["looks at a fading score, a lead", `${fixed(cost.looksPerLead)}, ${fixed(cost.lookRowsPerLead)} rows written`],
     ["database, a lead of the mix", kb(cost.bytesPerLead)],
   ];
 }

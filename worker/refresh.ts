@@ -1,22 +1,49 @@
 /**
  * The scores that lists are sorted by, looked at again before they are a day old: they fade while nothing happens. One
  * that will be shown the same for longer is left alone for so long. What is shown of a lead is never read from here.
+ *
+ * Every minute has its turn, a part of all leads by how their ids begin, which are as good as random: nothing has to be
+ * remembered, and no index says what is due: reading a lead twice a day for a year costs less than its entry would.
  */
 import { catchUp } from "./catchup";
+import { DAY_MS } from "./core/duration";
 import { fadedLeads, type LeadRow, readLead } from "./db/leads";
 import { type Refreshed, writeScores } from "./db/write";
 import type { Deps } from "./deps";
 import { putOffLook, score } from "./lead";
 
-/** Leads looked at in one statement, and statements of one run; what is left waits for the next, a minute later. */
+/** A lead's turn comes this often, ms; what will be due by the next is looked at in this one. */
+export const CYCLE_MS = DAY_MS / 2;
+const TURN_MS = 60_000;
+const TURNS = CYCLE_MS / TURN_MS;
+/** Beginnings of ids: three hexadecimal characters. */
+const BEGINNINGS = 16 ** 3;
+/** Leads looked at in one statement, and statements of one run; what is left waits for its next turn. */
 const CHUNK = 200;
 const CHUNKS_MAX = 10;
 
-/** Refreshes the scores that are due; returns how many. */
-export async function refresh(deps: Deps): Promise<number> {
+/** Ids from one up to another. */
+export interface Turn {
+  from: string;
+  to: string;
+}
+
+/** Whose turn it is at an instant, ms. */
+export function turnAt(now: number): Turn {
+  const turn = Math.floor(now / TURN_MS) % TURNS;
+  const beginning = (n: number) => Math.ceil((n * BEGINNINGS) / TURNS);
+  return { from: idFrom(beginning(turn)), to: idFrom(beginning(turn + 1)) };
+}
+
+/** Before all ids with a beginning; past the last one: after all ids. */
+const idFrom = (n: number) => `lead_${n < BEGINNINGS ? n.toString(16).padStart(3, "0") : "g"}`;
+
+/** Refreshes the scores that are due of the leads whose turn it is; returns how many. */
+export async function refresh(deps: Deps, turn: Turn = turnAt(deps.clock())): Promise<number> {
   let refreshed = 0;
+  const until = deps.clock() + CYCLE_MS;
   for (let chunk = 0; chunk < CHUNKS_MAX; chunk++) {
-    const rows = await fadedLeads(deps.db, deps.clock(), CHUNK);
+    const rows = await fadedLeads(deps.db, turn, until, CHUNK);
     const scores: Refreshed[] = [];
     for (const row of rows) {
       const one = await refreshedRow(deps, row);

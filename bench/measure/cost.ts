@@ -55,18 +55,19 @@ export async function measureCost(visits: number): Promise<Cost> {
       ...summary(counted, visits, messagesOfAll),
       furtherEventRowsWritten,
       bytesPerLead: meta.size_after / seen.size,
-      looksPerLead: looks.reduce((sum, count) => sum + count, 0) / looks.length,
+      looksPerLead: looks.reduce((sum, [count]) => sum + count, 0) / looks.length,
+      lookRowsPerLead: looks.reduce((sum, [, written]) => sum + written, 0) / looks.length,
     };
   } finally {
     await host.stop();
   }
 }
 
-async function looksOf(rows: unknown[]): Promise<number[]> {
+async function looksOf(rows: unknown[]): Promise<[looks: number, rowsWritten: number][]> {
   const host = await startEntry("bench/looks.ts", { migrates: false });
   try {
     const answer = await fetch(host.url, { method: "POST", body: JSON.stringify({ document, rows }) });
-    return (await answer.json()) as number[];
+    return (await answer.json()) as [number, number][];
   } finally {
     await host.stop();
   }
@@ -94,7 +95,7 @@ async function measureFurther(site: BenchSite, sessions: Sessions): Promise<numb
   return ((await written(FURTHER_MESSAGES)) - (await written(1))) / (FURTHER_MESSAGES - 1);
 }
 
-type Summary = Omit<Cost, "furtherEventRowsWritten" | "bytesPerLead" | "looksPerLead">;
+type Summary = Omit<Cost, "furtherEventRowsWritten" | "bytesPerLead" | "looksPerLead" | "lookRowsPerLead">;
 
 function summary(counted: readonly Counted[], visits: number, messages: number): Summary {
   const singles = counted.filter((one) => one.messages === 1);

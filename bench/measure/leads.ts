@@ -23,6 +23,8 @@ export interface LeadOptions {
 }
 
 const DAY_MS = 86_400_000;
+/** Between the last visits of two copies, ms: a million in a year. */
+const APART_MS = 31_536;
 /** Rows of one statement. */
 const COPIES = 5_000;
 const PAGE = 50;
@@ -80,23 +82,22 @@ async function copy(
   );
   for (const [i, size] of sizes.entries()) {
     const numbers = `WITH RECURSIVE n (i) AS (SELECT cast(?1 AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1 + ?2),
-      c AS (SELECT n.i, '${from}-' || n.i AS own, t.* FROM n JOIN ${from} t ON t.k = n.i % (SELECT count(*) FROM ${from}))`;
+      c AS (SELECT n.i, '${from}-' || n.i AS own, printf('lead_%08x', n.i * 2654435761 & 4294967295) || '-${from}-' || n.i AS lead, t.* FROM n JOIN ${from} t ON t.k = n.i % (SELECT count(*) FROM ${from}))`;
     const begin = first + i * COPIES;
     await database.batch([
       database
         .prepare(
           `${numbers} INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, look_at)
-           SELECT 'lead_' || own, site_id, 1, rules_version, replace(state, visitor, own), told, replace(keys, visitor, own),
+             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at)
+           SELECT lead, site_id, 1, rules_version, replace(state, visitor, own), told, replace(keys, visitor, own),
              replace(tail, visitor, own), 0, CASE WHEN ?3 IS NULL THEN CASE WHEN due_at IS NULL THEN NULL ELSE ?4 + i END ELSE ?3 END,
              CASE WHEN refresh_at IS NULL THEN NULL ELSE ?4 + i END, score + (i % 1000) / 1000.0, scores, oldest_at, known,
-             disqualified, outcome_at, last_seen - i,
-             ifnull(?3, CASE WHEN ifnull(due_at, refresh_at) IS NOT NULL THEN ?4 + i END) FROM c`,
+             disqualified, outcome_at, last_seen - i * ${APART_MS}, last_seen - i * ${APART_MS} FROM c`,
         )
         .bind(begin, size, dueAt, Date.now() + 5 * DAY_MS),
       database
         .prepare(
-          `${numbers} INSERT INTO identities (site_id, key, lead_id) SELECT site_id, 'visitor:' || own, 'lead_' || own FROM c`,
+          `${numbers} INSERT INTO identities (site_id, key, lead_id) SELECT site_id, 'visitor:' || own, lead FROM c`,
         )
         .bind(begin, size),
     ]);
@@ -170,7 +171,7 @@ async function measureSweep(host: Host, size: number, due: number) {
   const swept = await run();
   const told = await database
     .prepare("SELECT count(*) AS n FROM crossings WHERE lead_id LIKE ?1")
-    .bind(`lead_${name}-%`)
+    .bind(`%-${name}-%`)
     .first<{ n: number }>();
   const crossings = told?.n ?? 0;
   if (crossings !== due) throw new Error(`${due} leads were due, and ${crossings} crossings told`);

@@ -22,6 +22,8 @@ export interface Measured {
   bytesPerLead: number;
   /** How often the score of a lead is looked at again while nothing happens, until it fades no more. */
   looksPerLead: number;
+  /** Rows that those write. */
+  lookRowsPerLead: number;
   cpuMsPerBeacon: number;
   /** Rows that going cold writes. */
   rowsPerCrossing: number;
@@ -40,8 +42,8 @@ export const SCENARIOS: readonly (Load & { name: string })[] = [
 
 const DAYS = 30;
 const SECONDS = DAYS * 86_400;
-/** Rows that a look at a score writes: the lead, and its places by score and by the next look. */
-const ROWS_PER_LOOK = 3;
+/** How often the run of every minute comes by a lead, a day: worker/refresh.ts. */
+const PASSES_A_DAY = 2;
 /** Crossings that time alone brings, a lead: who became warm goes cold once. About as many as became warm. */
 const COLD_PER_LEAD = 0.1;
 /** Requests besides beacons, a visit: the tag, where the browser does not hold it. */
@@ -83,7 +85,9 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
   const leadsPerMonth = beacons / measured.beaconsPerLead;
   const requests = beacons + (beacons / measured.beaconsPerVisit) * TAGS_PER_VISIT;
   const rowsWritten = rowsWrittenBy(beacons, leadsPerMonth, measured);
-  const rowsRead = beacons * measured.rowsReadPerBeacon + leadsPerMonth * (measured.looksPerLead + COLD_PER_LEAD) * 2;
+  const passes = leadsPerMonth * load.months * PASSES_A_DAY * DAYS;
+  const rowsRead =
+    beacons * measured.rowsReadPerBeacon + leadsPerMonth * (measured.looksPerLead + COLD_PER_LEAD) * 2 + passes;
   const storedGb = (leadsPerMonth * load.months * measured.bytesPerLead) / 1e9;
   const beaconsPerSecondAtPeak = (beacons / SECONDS) * load.peak;
   const forSize = Math.ceil(storedGb / (LIMITS.databaseGb * FULL));
@@ -123,7 +127,7 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
 function rowsWrittenBy(beacons: number, leads: number, measured: Measured): Arithmetic["rowsWritten"] {
   const parts = {
     beacons: beacons * measured.rowsWrittenPerBeacon,
-    looks: leads * measured.looksPerLead * ROWS_PER_LOOK,
+    looks: leads * measured.lookRowsPerLead,
     goingCold: leads * COLD_PER_LEAD * measured.rowsPerCrossing,
   };
   return { ...parts, all: parts.beacons + parts.looks + parts.goingCold };

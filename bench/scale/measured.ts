@@ -35,6 +35,7 @@ export function findMeasured(file?: string): Found | null {
       beaconsPerVisit: cost.beacons / cost.visits,
       bytesPerLead: cost.bytesPerLead,
       looksPerLead: cost.looksPerLead,
+      lookRowsPerLead: cost.lookRowsPerLead,
       cpuMsPerBeacon: cpuMsPerBeacon ?? CPU_MS_USUAL,
       rowsPerCrossing: leads.at(-1)?.sweepRowsWrittenPerCrossing ?? 0,
     },

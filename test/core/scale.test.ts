@@ -14,6 +14,7 @@ const PLAIN: Measured = {
   beaconsPerVisit: 5,
   bytesPerLead: 10_000,
   looksPerLead: 10,
+  lookRowsPerLead: 30,
   cpuMsPerBeacon: 1,
   rowsPerCrossing: 3,
 };

@@ -42,6 +42,8 @@ describe("npm run bench", () => {
     expect(cost.one.rowsRead).toBeLessThanOrEqual(GOALS.rowsReadPerBeacon);
     expect(cost.furtherEventRowsWritten).toBeLessThanOrEqual(GOALS.rowsWrittenPerFurtherEvent + 0.05);
     expect(cost.looksPerLead).toBeLessThan(30);
+    expect(cost.lookRowsPerLead).toBeLessThanOrEqual(2 * cost.looksPerLead);
+    expect(cost.lookRowsPerLead).toBeGreaterThanOrEqual(cost.looksPerLead);
 
     const [few, many] = leads;
     if (!few || !many) throw new Error("no figures of lists");
@@ -50,7 +52,7 @@ describe("npm run bench", () => {
       const call = calls.find((one) => one.name === name);
       return (call?.rowsRead ?? Number.NaN) / (call?.rowsShown ?? Number.NaN);
     };
-    for (const name of ["list, first page", "list, next page"]) {
+    for (const name of ["list, first page", "list, next page", "list, sort=-lastSeen"]) {
       expect(rowsOf(many, name)).toBeLessThanOrEqual(GOALS.rowsReadPerListedLead);
       expect(rowsOf(many, name), "flat").toBeCloseTo(rowsOf(few, name), 1);
     }

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { createApp } from "../../worker/app";
 import { replay } from "../../worker/core/play";
 import { messageDigests } from "../../worker/db/digest";
-import { findLeads, type LeadRow, readLead, readLog } from "../../worker/db/leads";
+import { findLeads, type LeadRow, readLead, readLog, SEEN_LAG_MS, UNSEEN } from "../../worker/db/leads";
 import { compiled } from "../../worker/db/sites";
 import { createDeps, type Deps, type Fetch } from "../../worker/deps";
 import type { Env } from "../../worker/env";
@@ -91,6 +91,16 @@ export async function expectNothingDangling(siteId: string): Promise<void> {
   }
 }
 
+/** Lists by who was there last go by an instant that is at most so far behind it; machines are on none. */
+function expectFoundWhenSeen({ last_seen: last, seen_at: seen }: LeadRow & { last_seen?: number }): void {
+  if (last === UNSEEN) {
+    expect(seen).toBeNull();
+    return;
+  }
+  expect(seen).toBeLessThanOrEqual(last ?? Number.NaN);
+  expect(seen).toBeGreaterThan((last ?? Number.NaN) - SEEN_LAG_MS);
+}
+
 /** The law, for every lead of a site: what is kept is what a replay of its log from nothing finds. */
 export async function expectTheLaw(siteId: string): Promise<void> {
   await expectTheLawAfterErasing(siteId, []);
@@ -107,6 +117,7 @@ export async function expectTheLawAfterErasing(siteId: string, erased: readonly 
     const document = documents.results.find(({ version }) => version === row.rules_version)?.document;
     if (!document) throw new Error(`lead ${row.id} is under rules that are not there`);
     const lead = readLead(row);
+    expectFoundWhenSeen(row);
     const log = await readLog(DB, lead);
     const replayed = replay(compiled(document), log);
     expect(lead.state, `state of ${row.id}`).toEqual(JSON.parse(JSON.stringify(replayed)));

@@ -239,7 +239,7 @@ describe("what a beacon asks of the database", () => {
     ["warm, one event without points", 1, 2, (visitor) => [track(visitor, "E")], "here"],
     ["warm, ten events", 1, 12, (visitor) => Array.from({ length: 10 }, () => page(visitor)), "here"],
     ["cold, one event", 2, 3, (visitor) => [page(visitor)], "elsewhere"],
-    ["new visitor, one event", 1, 3, (visitor) => [page(visitor)], "never"],
+    ["new visitor, one event", 1, 4, (visitor) => [page(visitor)], "never"],
     ["new visitor, identified", 2, 5, (visitor) => [identify(visitor)], "never"],
   ])("%s: %i trips, at most %i rows", async (name, trips, rows, make, seen) => {
     const { faulty, site } = await warmRig();

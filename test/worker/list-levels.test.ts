@@ -59,9 +59,9 @@ describe("with 3,000 leads a page reads no more than 3 rows a lead", () => {
       `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2),
          t AS (SELECT row_number() OVER (ORDER BY score) - 1 AS k, * FROM leads WHERE site_id = ?1)
        INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at, score,
-         scores, oldest_at, known, disqualified, outcome_at, last_seen, look_at)
+         scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at)
        SELECT 'lead_copy' || i, site_id, 1, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-         score + (i % 3 = 1) * i / 100000.0, scores, oldest_at, known, disqualified, outcome_at, last_seen, look_at
+         score + (i % 3 = 1) * i / 100000.0, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at
        FROM n JOIN t ON t.k = CASE WHEN i % 2 THEN i / 2 % 20 ELSE 0 END`,
     )
       .bind(site.id, LEADS - 20)
@@ -183,7 +183,7 @@ test("a stored score lies in the band of the levels told, however long it was le
   for (let step = 1; step <= 24; step++) {
     now = NOW + step * 7 * 60 * MINUTE;
     // Some are looked at by the run, others are there again and earn nothing.
-    if (step % 5 === 0) await refresh(deps);
+    if (step % 5 === 0) await refresh(deps, { from: "lead_", to: "lead_g" });
     await site.import(Array.from({ length: LEADS / 4 }, (_, i) => track(`v${(i * 4 + step) % LEADS}`, "Nothing")));
     const { results } = await DB.prepare("SELECT * FROM leads WHERE site_id = ?1 AND (due_at IS NULL OR due_at > ?2)")
       .bind(site.id, now)

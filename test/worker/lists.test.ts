@@ -1,7 +1,8 @@
 /** The list of leads (contract §7): order, filters, pages, and what is refused. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Lead, type List, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
-import { DAY, expectTheLaw, MINUTE, startApi } from "./app";
+import { type Lead, type List, PLAIN_RULES, page, Site, track, unique } from "../support/api";
+import { FaultyDatabase } from "../support/faults";
+import { DAY, DB, expectTheLaw, MINUTE, startApi } from "./app";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 let now = NOW;
@@ -108,6 +109,40 @@ describe("the list", () => {
     const inOrder = sort === "-lastSeen" ? seen.map(({ lastSeen }) => Date.parse(lastSeen)) : scores(seen);
     const sorted = [...inOrder].sort((a, b) => (sort === "score" ? a - b : b - a));
     expect(inOrder).toEqual(sorted);
+  });
+
+  test("who was there last comes first, to the millisecond, though entries of the index lag behind; a page reads no more for it", async () => {
+    const faulty = new FaultyDatabase(DB);
+    const { info } = await api.createSite(RULES);
+    const site = new Site(startApi({ clock: () => now, db: faulty.db }), info);
+    // Visits of up to four minutes, most of them inside one another; and people who were there long before.
+    const seconds = Array.from({ length: 40 }, (_, i) => [(i * 37) % 200, ((i * 37) % 200) + ((i * 61) % 240)]);
+    const visits = seconds.map((ends, i) =>
+      ends.map((s) => page(`l${i}`, "/", { timestamp: iso(NOW - DAY + s * 1_000) })),
+    );
+    await site.import(visits.flatMap(([first]) => first ?? []));
+    await site.import(visits.flatMap(([, second]) => second ?? []));
+    const before = Array.from({ length: 300 }, (_, i) =>
+      page(`b${i}`, "/", { timestamp: iso(NOW - 2 * DAY - i * MINUTE) }),
+    );
+    await site.import(before);
+    const last = seconds.map(([, s = 0], i) => ({ name: `l${i}`, s })).sort((a, b) => b.s - a.s);
+    const walked: Lead[] = [];
+    const read: number[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const path: string = `/v1/leads?limit=20&sort=-lastSeen${cursor && `&cursor=${cursor}`}`;
+      const { rowsRead } = await faulty.measure(async () => {
+        const { data, nextCursor } = (await site.rest<List<Lead>>(path)).body;
+        walked.push(...data);
+        cursor = nextCursor;
+      });
+      read.push(rowsRead);
+    }
+    expect(walked).toHaveLength(340);
+    const times = walked.map(({ lastSeen }) => Date.parse(lastSeen));
+    expect(times).toEqual([...times].sort((a, b) => b - a));
+    expect(times.slice(0, 40)).toEqual(last.map(({ s }) => NOW - DAY + s * 1_000));
+    for (const rows of read.slice(3)) expect(rows).toBeLessThanOrEqual(3 * 20);
   });
 
   test("an account is a company's, whatever the address", async () => {

@@ -1,7 +1,7 @@
 /** The scores that lists go by: no older than a day, whatever happens or does not. */
 import { expect, test } from "vitest";
 import { DAY_MS } from "../../worker/core/duration";
-import { refresh } from "../../worker/refresh";
+import { CYCLE_MS, refresh, type Turn, turnAt } from "../../worker/refresh";
 import { sweep } from "../../worker/sweep";
 import { type Lead, type List, page, Site } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
@@ -17,6 +17,10 @@ const RULES = {
   levels: { temperature: [{ name: "cold" }] },
 };
 
+/** As if it were everybody's turn. */
+const ALL: Turn = { from: "lead_", to: "lead_g" };
+const MINUTE_MS = 60_000;
+
 test("a list is sorted by scores of the last day, and costs nothing where nothing fades", async () => {
   let now = START;
   const { api, deps } = startIsolate({ clock: () => now });
@@ -30,13 +34,13 @@ test("a list is sorted by scores of the last day, and costs nothing where nothin
   expect(await order()).toEqual(["fading", "staying"]);
   now = START + 2 * DAY_MS;
   await sweep(deps);
-  expect(await refresh(deps)).toBe(1);
+  expect(await refresh(deps, ALL)).toBe(1);
   expect(await order()).toEqual(["staying", "fading"]);
-  expect(await refresh(deps), "once a day is enough").toBe(0);
+  expect(await refresh(deps, ALL), "once a day is enough").toBe(0);
   now = START + 60 * DAY_MS;
-  expect(await refresh(deps)).toBe(1);
+  expect(await refresh(deps, ALL)).toBe(1);
   now = START + 90 * DAY_MS;
-  expect(await refresh(deps), "faded to nothing: left alone from then on").toBe(0);
+  expect(await refresh(deps, ALL), "faded to nothing: left alone from then on").toBe(0);
   await site.post([page("fading", "/fading")]);
   await expectTheLaw(site.id);
 });
@@ -56,7 +60,7 @@ test("a beacon that changes the score by nothing to be seen leaves the lead's pl
     (await DB.prepare("SELECT score FROM leads WHERE site_id = ?").bind(site.id).first<{ score: number }>())?.score;
   expect(await written(60_000), "message id and lead").toBe(2);
   expect(await stored()).toBe(60);
-  expect(await written(DAY_MS / 4), "and the place by score").toBe(3);
+  expect(await written(DAY_MS / 4), "and the places by score and by when it was there").toBe(4);
   const exact = (await site.lead("visitor:fading")).exact.score;
   expect(exact).toBeLessThan(56);
   expect(await stored()).toBe(exact);
@@ -87,7 +91,7 @@ test("a score that is shown the same for long is left alone for long, and never 
   const looks = new Set<unknown>();
   for (let day = 1; day <= 95; day++) {
     now = START + day * DAY_MS + 1;
-    await refresh(deps);
+    await refresh(deps, ALL);
     looks.add((await row())?.refresh_at);
     const shown = (await site.lead("visitor:once")).score;
     // Between two looks it may be a day behind, no more.
@@ -100,4 +104,29 @@ test("a score that is shown the same for long is left alone for long, and never 
   await site.post([page("once")]);
   expect(await stored()).toBe((await site.lead("visitor:once")).exact.score);
   await expectTheLaw(site.id);
+});
+
+test("every lead has its turn once in half a day, a minute's worth of all at a time", async () => {
+  const turns = Array.from({ length: CYCLE_MS / MINUTE_MS }, (_, i) => turnAt(START + i * MINUTE_MS));
+  const id = () => `lead_${crypto.randomUUID().replaceAll("-", "")}`;
+  const edges = ["lead_000", `lead_${"0".repeat(32)}`, `lead_${"f".repeat(32)}`, ...turns.map(({ from }) => from)];
+  for (const one of [...edges, ...Array.from({ length: 500 }, id)]) {
+    if (one !== "lead_g")
+      expect(
+        turns.filter(({ from, to }) => from <= one && one < to),
+        one,
+      ).toHaveLength(1);
+  }
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite(RULES);
+  await site.post([page("fading", "/fading")]);
+  const { id: mine } = await site.lead("visitor:fading");
+  const isMine = (at: number) => turnAt(at).from <= mine && mine < turnAt(at).to;
+  now = START + CYCLE_MS;
+  while (isMine(now)) now += MINUTE_MS;
+  expect(await refresh(deps), "another's turn").toBe(0);
+  while (!isMine(now)) now += MINUTE_MS;
+  expect(await refresh(deps)).toBe(1);
+  expect(await refresh(deps), "once").toBe(0);
 });

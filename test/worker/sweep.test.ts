@@ -286,8 +286,8 @@ test("no other lead is touched, and what is due is found by index", async () => 
     queries.map((text) => DB.prepare(`EXPLAIN QUERY PLAN ${text}`).bind(now, 100).all<{ detail: string }>()),
   );
   const details = plans.flatMap(({ results }) => results.map(({ detail }) => detail));
-  expect(details.some((detail) => detail.includes("leads_look"))).toBe(true);
+  expect(details.some((detail) => detail.includes("leads_due"))).toBe(true);
   // The fence of a site that is moved is looked up by its key.
   const ofLeads = details.filter((detail) => !/^CORRELATED|^SEARCH f USING PRIMARY KEY/.test(detail));
-  for (const detail of ofLeads) expect(detail).toMatch(/^SEARCH .* USING (COVERING )?INDEX leads_look/);
+  for (const detail of ofLeads) expect(detail).toMatch(/^SEARCH .* USING (COVERING )?INDEX leads_due/);
 });

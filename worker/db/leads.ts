@@ -4,7 +4,7 @@ import { LEAD_KEY } from "../core/identity";
 import type { Crossing, Told } from "../core/play";
 import { type State, unpackState } from "../core/state";
 import { notFenced } from "./fences";
-import { hasKey, impliedBy, startsWith } from "./implied";
+import { hasKey, type Implied, impliedBy, startsWith } from "./implied";
 import { StaleRead } from "./refusal";
 import { suppressedQuery } from "./suppressions";
 import { Tail } from "./tail";
@@ -60,6 +60,7 @@ export interface LeadRow {
   logged: number;
   due_at: number | null;
   refresh_at: number | null;
+  seen_at: number | null;
   score: number;
   scores: string;
   oldest_at: number | null;
@@ -71,8 +72,11 @@ export interface LeadRow {
 /** `last_seen` of a lead without a clock: only machines were there, and it is on no list. */
 export const UNSEEN = -1;
 
+/** How far `seen_at` may lag behind `last_seen`, ms: most visits are over by then. */
+export const SEEN_LAG_MS = 5 * 60_000;
+
 export const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified, l.outcome_at";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.seen_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified, l.outcome_at";
 
 export function readLead(row: LeadRow): Lead {
   return {
@@ -105,7 +109,8 @@ export async function findLeads(
   siteId: string,
   keys: readonly string[],
 ): Promise<Map<string, LeadRow>> {
-  return byKey((await (await leadsQuery(db, siteId, keys)).all<FoundRow>()).results);
+  const query = leadsQuery(db, siteId, keys, await impliedBy(siteId, keys));
+  return byKey((await query.all<FoundRow>()).results);
 }
 
 /** The same, and which of some hashed addresses are suppressed. One round trip too. */
@@ -115,8 +120,8 @@ export async function findLeadsAndSuppressed(
   keys: readonly string[],
   hashes: readonly string[],
 ): Promise<{ rows: Map<string, LeadRow>; suppressed: Set<string> }> {
-  const statements = [await leadsQuery(db, siteId, keys), suppressedQuery(db, siteId, hashes)];
-  const [found, kept] = await db.batch<FoundRow & { hash: string }>(statements);
+  const query = leadsQuery(db, siteId, keys, await impliedBy(siteId, keys));
+  const [found, kept] = await db.batch<FoundRow & { hash: string }>([query, suppressedQuery(db, siteId, hashes)]);
   return { rows: byKey(found?.results ?? []), suppressed: new Set(kept?.results.map(({ hash }) => hash)) };
 }
 
@@ -124,13 +129,13 @@ export async function findLeadsAndSuppressed(
  * Leads by key: the one that a row of `identities` names, the one that the key implies, or that a `lead:` key is the id of.
  * CROSS JOIN: else SQLite goes through the site's leads.
  */
-export async function leadsQuery(
+export function leadsQuery(
   db: D1Database,
   siteId: string,
   keys: readonly string[],
-): Promise<D1PreparedStatement> {
+  implied: readonly Implied[],
+): D1PreparedStatement {
   const ids = keys.filter((key) => key.startsWith(LEAD_KEY)).map((key) => [key, key.slice(LEAD_KEY.length)]);
-  const implied = await impliedBy(siteId, keys);
   return db
     .prepare(
       `SELECT i.key, ${LEAD_COLUMNS} FROM identities i JOIN leads l ON l.site_id = i.site_id AND l.id = i.lead_id
@@ -146,20 +151,26 @@ export async function leadsQuery(
 export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.look_at <= ?1 AND l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.look_at LIMIT ?2`,
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.due_at LIMIT ?2`,
     )
     .bind(until, limit)
     .all<LeadRow>();
   return results;
 }
 
-/** Leads whose stored score has become old by `until`: the oldest first. */
-export async function fadedLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
+/** Leads of all sites with ids in a range whose stored score will have become old by `until`. */
+export async function fadedLeads(
+  db: D1Database,
+  { from, to }: { from: string; to: string },
+  until: number,
+  limit: number,
+): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.look_at <= ?1 AND l.refresh_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.look_at LIMIT ?2`,
+      `SELECT ${LEAD_COLUMNS} FROM sites s CROSS JOIN leads l ON l.site_id = s.id AND l.id >= ?1 AND l.id < ?2
+       WHERE l.refresh_at <= ?3 AND ${notFenced("l.site_id")} LIMIT ?4`,
     )
-    .bind(until, limit)
+    .bind(from, to, until, limit)
     .all<LeadRow>();
   return results;
 }

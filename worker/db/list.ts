@@ -4,7 +4,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { unionAll } from "drizzle-orm/sqlite-core";
 import { ANY_SCORE, meet } from "../core/band";
 import { Range } from "../core/condition";
-import { type LeadRow, UNSEEN } from "./leads";
+import { type LeadRow, SEEN_LAG_MS, UNSEEN } from "./leads";
 import { leads, ruleVersions, sites } from "./schema";
 
 /**
@@ -60,10 +60,22 @@ export interface ListedRow extends LeadRow {
  * a row is returned whatever its levels, for the caller to see for itself.
  */
 export async function listLeads(db: D1Database, query: LeadQuery): Promise<ListedRow[]> {
+  const { sort, siteId, limit } = query;
+  if (sort === "-score" || sort === "score") return await select(db, query, partsByScore(query), order(sort), limit);
+  const all = and(eq(leads.siteId, siteId), within(wantedScores(query)), further(query));
+  if (sort === "-lastSeen") return await listBySight(db, query, all);
+  return await select(db, query, [all], order(sort), limit);
+}
+
+/** Leads of parts that have none in common. */
+async function select(
+  db: D1Database,
+  query: LeadQuery,
+  parts: readonly (SQL | undefined)[],
+  by: SQL[],
+  limit: number,
+): Promise<ListedRow[]> {
   const d1 = drizzle(db);
-  const parts = isByScore(query.sort)
-    ? partsByScore(query)
-    : [and(eq(leads.siteId, query.siteId), within(wantedScores(query)), further(query))];
   const [first, second, ...others] = parts.map((part) => d1.select().from(leads).where(part));
   if (!first) return [];
   // SQLite takes the filters into each part, and reads the parts in order, side by side, until the page is full.
@@ -72,13 +84,31 @@ export async function listLeads(db: D1Database, query: LeadQuery): Promise<Liste
     .select({ lead: leads, value: sql<number>`${sortValue(query.sort)}`.as("value") })
     .from(union.as("leads"))
     .where(and(...filters(query)))
-    .orderBy(...order(query.sort))
-    .limit(query.limit)
+    .orderBy(...by)
+    .limit(limit)
     .all();
   return rows.map(({ lead, value }) => ({ ...rowOf(lead), position: { value, id: lead.id } }));
 }
 
-const isByScore = (sort: Sort) => sort === "-score" || sort === "score";
+/** Leads read for a page by `-lastSeen` beyond those on it: as a rule no more are there at once in SEEN_LAG_MS. */
+const SIGHTS_SPARE = 20;
+
+/**
+ * The same by `-lastSeen`, without sorting all of the site's leads: by `seenAt`, which is indexed and lags behind by less than
+ * SEEN_LAG_MS. Those who fill the page were there at or after what the last of them in the index says, so nobody else was
+ * whose entry is older than that by so much. Where a crowd was there within that time, it is sorted by the database.
+ */
+async function listBySight(db: D1Database, query: LeadQuery, all: SQL | undefined): Promise<ListedRow[]> {
+  const { after, limit } = query;
+  const reached = and(all, after ? lte(leads.seenAt, after.value) : isNotNull(leads.seenAt));
+  const most = limit + SIGHTS_SPARE;
+  const found = await select(db, query, [reached], [desc(leads.seenAt)], most);
+  const oldest = (found[limit - 1]?.seen_at ?? UNSEEN) - SEEN_LAG_MS;
+  const isWhole = found.length < most || (found.at(-1)?.seen_at ?? UNSEEN) <= oldest;
+  if (!isWhole) return await select(db, query, [and(reached, gt(leads.seenAt, oldest))], order(query.sort), limit);
+  const later = (a: Position, b: Position) => b.value - a.value || (a.id < b.id ? -1 : 1);
+  return found.sort((a, b) => later(a.position, b.position)).slice(0, limit);
+}
 
 /** Leads of one score come as the index of scores has them: read from its end, by descending ids. */
 function order(sort: Sort): SQL[] {
@@ -111,11 +141,11 @@ function partsByScore(query: LeadQuery): (SQL | undefined)[] {
   const { siteId, rulesVersion, band, now } = query;
   const outside = notWithin(band);
   if (!outside) return partsInside(query, wantedScores(query));
-  const isDue = and(lte(leads.lookAt, now), lte(leads.dueAt, now));
+  const isDue = lte(leads.dueAt, now);
   const rest = and(outside, within(wantedScores(query)), further(query));
   return [
     ...partsInside(query, meet(wantedScores(query), band)),
-    // With the plus SQLite goes by the index of looks, and not by the site's own of all its leads.
+    // With the plus SQLite goes by the index of changes due, and not by the site's own of all its leads.
     and(sql`+${leads.siteId} = ${siteId}`, isDue, rest),
     and(
       eq(leads.siteId, siteWithOldLeads(query)),
@@ -237,6 +267,7 @@ function rowOf(lead: typeof leads.$inferSelect): LeadRow {
     logged: lead.logged,
     due_at: lead.dueAt,
     refresh_at: lead.refreshAt,
+    seen_at: lead.seenAt,
     score: lead.score,
     scores: lead.scores,
     oldest_at: lead.oldestAt,

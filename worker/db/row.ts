@@ -2,12 +2,12 @@
 import { lastSeenOf } from "../core/person";
 import { packState } from "../core/state";
 import { impliedOf, unclaimed } from "./implied";
-import { type LeadRow, UNSEEN } from "./leads";
+import { type LeadRow, SEEN_LAG_MS, UNSEEN } from "./leads";
 import type { LeadWrite } from "./plan";
 import { cut, Tail } from "./tail";
 
 /** A lead as a write will leave it. */
-export function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRow {
+export function rowAfter({ before, after, known, disqualified, log }: LeadWrite): LeadRow {
   const tail = log ? Tail.of(log.slice(-1)) : after.tail;
   const long = cut(tail);
   return {
@@ -22,6 +22,7 @@ export function rowAfter({ after, known, disqualified, log }: LeadWrite): LeadRo
     logged: (log ? log.length - 1 : after.logged) + (long?.moved.length ?? 0),
     due_at: after.dueAt,
     refresh_at: after.refreshAt,
+    seen_at: seenAt(before, lastSeenOf(after.state)),
     score: after.score,
     scores: JSON.stringify(after.scores),
     oldest_at: after.oldestAt,
@@ -47,7 +48,8 @@ export function upsert(
   const grew = kept !== undefined && row.tail.startsWith(kept);
   const changed = [
     grew ? "tail = leads.tail || excluded.tail" : "tail = excluded.tail",
-    ...(before && lookAt(before) === lookAt(row) ? [] : ["look_at = excluded.look_at"]),
+    ...(before?.due_at === row.due_at ? [] : ["due_at = excluded.due_at"]),
+    ...(before?.seen_at === row.seen_at ? [] : ["seen_at = excluded.seen_at"]),
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
   ];
@@ -60,12 +62,12 @@ export function upsert(
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, look_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, seen_at)
        ${ifUnclaimed ? `SELECT ${values} WHERE ${fits}` : `VALUES (${values})`}
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told,
-         due_at = excluded.due_at, refresh_at = excluded.refresh_at, logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
+         refresh_at = excluded.refresh_at, logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
          last_seen = excluded.last_seen, oldest_at = excluded.oldest_at, ${changed.join(", ")}`,
     )
     .bind(
@@ -87,7 +89,7 @@ export function upsert(
       row.refresh_at,
       row.oldest_at,
       row.outcome_at,
-      lookAt(row),
+      row.seen_at,
       ...(before ? [] : implied),
     );
 }
@@ -98,7 +100,12 @@ export function upsert(
  */
 const IN_FORCE = "(SELECT rules_version FROM sites WHERE id = ?2 AND rules_version = ?4)";
 
-/** When the run of every minute is to look at a lead: a level changes, or its score is old. */
-function lookAt({ due_at: dueAt, refresh_at: refreshAt }: LeadRow): number | null {
-  return dueAt === null || refreshAt === null ? (dueAt ?? refreshAt) : Math.min(dueAt, refreshAt);
+/**
+ * When a lead was there last, as lists find it: what is kept of that while it lags behind little, for moving the entry with
+ * every beacon would cost a row each time.
+ */
+function seenAt(before: LeadRow | null, lastSeen: number | null): number | null {
+  const kept = before?.seen_at ?? null;
+  const isNear = kept !== null && lastSeen !== null && kept <= lastSeen && kept > lastSeen - SEEN_LAG_MS;
+  return isNear ? kept : lastSeen;
 }

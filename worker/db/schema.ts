@@ -67,7 +67,7 @@ export const leads = sqliteTable(
     lastSeen: integer("last_seen").notNull(),
     oldestAt: integer("oldest_at"),
     outcomeAt: integer("outcome_at"),
-    lookAt: integer("look_at"),
+    seenAt: integer("seen_at"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );

@@ -39,10 +39,7 @@ export interface Waiting {
 
 /** Leads whose level has changed by time and whose crossing is not recorded yet, of all sites of the database. */
 export async function dueSince(db: D1Database, now: number, most: number): Promise<Waiting> {
-  return await waiting(
-    db,
-    sql`SELECT due_at AS at FROM leads WHERE look_at <= ${now} AND due_at <= ${now} ORDER BY look_at LIMIT ${most}`,
-  );
+  return await waiting(db, sql`SELECT due_at AS at FROM leads WHERE due_at <= ${now} ORDER BY due_at LIMIT ${most}`);
 }
 
 /** Calls of webhooks that are due and not made yet, of all sites of the database. */

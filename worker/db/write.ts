@@ -73,9 +73,10 @@ export async function writeNewcomer(
   const { keys, crossings, announcements } = write;
   const row = rowAfter(write);
   if (keys.implied === null || crossings.length + announcements.length + row.logged > 0) return null;
+  const implied = impliedOf(keys.implied, row.id);
   const [found] = await db.batch<FoundRow>([
-    await leadsQuery(db, siteId, [keys.implied]),
-    messageStatement(db, siteId, await messageDigests(messageIds), impliedOf(keys.implied, row.id)),
+    leadsQuery(db, siteId, [keys.implied], [implied]),
+    messageStatement(db, siteId, await messageDigests(messageIds), implied),
     upsert(db, write, row, true),
   ]);
   const theirs = byKey(found?.results ?? []).get(keys.implied);
@@ -124,8 +125,7 @@ export interface Refreshed {
 export async function writeScores(db: D1Database, refreshed: readonly Refreshed[]): Promise<void> {
   await db
     .prepare(
-      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt',
-         look_at = min(ifnull(due_at, s.value ->> 'refreshAt'), ifnull(s.value ->> 'refreshAt', due_at))
+      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt'
        FROM json_each(?1) s WHERE leads.site_id = s.value ->> 'siteId' AND leads.id = s.value ->> 'id'
        AND leads.version = s.value ->> 'version' AND ${notFenced("leads.site_id")}`,
     )
