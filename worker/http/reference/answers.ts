@@ -3,9 +3,9 @@
  * `test/worker/openapi.test.ts` holds what is really sent against them.
  */
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
-import { SCOPES } from "../db/keys";
-import { FEEDBACKS, STATUSES } from "../patch";
+import { described, withMeta } from "../../core/described";
+import { SCOPES } from "../../db/keys";
+import { FEEDBACKS, STATUSES } from "../../patch";
 
 export const time = described(z.iso.datetime(), "ISO 8601, UTC.");
 const texts = z.record(z.string(), z.string());
