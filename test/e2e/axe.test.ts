@@ -84,6 +84,13 @@ const LOOKS: Look[] = [
     act: () => changed('"points"', '"point"').then(press("Check")),
     shows: "nothing was published",
   },
+  {
+    name: "rules to be published",
+    path: at("/rules/edit"),
+    act: () => changed("50", "12").then(press("Publish…")),
+    shows: "What changes",
+  },
+  { name: "a version to come back", path: at("/rules/rollback?version=2"), shows: "What changes" },
   { name: "versions of the rules", path: at("/rules/versions") },
   { name: "differences of two versions", path: at("/rules/diff?from=2&to=3") },
   { name: "set-up", path: at("/setup") },

@@ -383,7 +383,11 @@ describe("rules", () => {
     ]);
     expect(await page.getByRole("region", { name: "Who moves furthest" }).textContent()).toMatch(/hot → cold.*demo −/s);
 
-    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("button", { name: "Publish…" }).click();
+    await headings("What changes").waitFor();
+    expect((await page.locator(".diff .new").allTextContents()).join()).toContain('"points": 12');
+    expect((await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(2);
+    await page.getByRole("button", { name: "Publish version 3" }).click();
     await page.getByText("Version 3 is published").waitFor();
     await expect.poll(async () => (await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(3);
     await page.getByRole("link", { name: "Versions" }).click();
@@ -392,6 +396,9 @@ describe("rules", () => {
     expect(await page.locator(".diff .gone").count()).toBe(2);
     expect((await page.locator(".diff .new").allTextContents()).join()).toContain('"points": 12');
 
+    await page.getByRole("link", { name: "Roll back to version 2" }).click();
+    await page.getByText("Version 2 takes the place of version 3, as version 4.").waitFor();
+    expect(await page.locator(".diff .gone").count()).toBe(2);
     await page.getByRole("button", { name: "Roll back to version 2" }).click();
     await page.getByText("Version 4 is published").waitFor();
     expect((await site.rest<{ rules: unknown }>("/v1/rules")).body.rules).toEqual(RULES);
@@ -409,7 +416,8 @@ describe("rules", () => {
     expect((await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(3);
     expect(await page.getByLabel("The rules as JSON").inputValue()).toContain('"points": 51');
     expect(await page.locator(".diff .new").allTextContents()).not.toEqual([]);
-    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("button", { name: "Publish…" }).click();
+    await page.getByRole("button", { name: "Publish version 4" }).click();
     await page.getByText("Version 4 is published").waitFor();
   });
 });
