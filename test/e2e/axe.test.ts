@@ -118,6 +118,12 @@ const LOOKS: Look[] = [
   },
   { name: "a webhook that fails", path: () => at(`/setup/webhooks/${failing}`)(), shows: "Its calls fail" },
   { name: "a webhook that is disabled", path: () => at(`/setup/webhooks/${disabled}`)(), shows: "Not called any more" },
+  {
+    name: "a webhook tested in vain",
+    path: () => at(`/setup/webhooks/${failing}`)(),
+    act: () => press("Send a test")(),
+    shows: "The test was not taken",
+  },
   { name: "status", path: at("/setup/status") },
   { name: "reports", path: at("/reports") },
   { name: "reports, none yet", path: atBare("/reports") },

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../core/announce";
 import { type Delivery, listDeliveries } from "../db/outbox";
 import { listWebhooks, type Webhook } from "../db/webhooks";
+import { deliverTest } from "../deliver";
 import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
@@ -41,6 +42,12 @@ export function webhookRoutes(api: Api): Hono {
     const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
     return pageOf(rows, query.limit, showDelivery, (row) => ({ id: row.id }));
   });
+
+  calls.post(
+    "/webhooks/{id}/test",
+    { scope: "write", query: siteQuery, body: z.strictObject({}), emptyBody: {} },
+    async ({ deps, c, site }) => await deliverTest(deps, await openWebhook(deps, site, idOf(c))),
+  );
 
   calls.post(
     "/webhooks/{id}/redeliver",

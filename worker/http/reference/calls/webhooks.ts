@@ -25,6 +25,12 @@ export const WEBHOOKS = {
     summary: "What a webhook was called with and what came of it, latest first",
     answer: answers.list(answers.delivery),
   },
+  "POST /webhooks/{id}/test": {
+    name: "testWebhook",
+    summary: "Calls a webhook with a test, and says what it answered",
+    details: "The type is webhook.test, the signature as always. It is called once, and nothing of it is kept.",
+    answer: answers.tested,
+  },
   "POST /webhooks/{id}/redeliver": {
     name: "redeliver",
     summary: "Calls again with one delivery, or with all that failed",
