@@ -1,7 +1,6 @@
 /** Leads: one, many, and why. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { described } from "../core/described";
 import type { RuleSet } from "../core/rules";
 import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
@@ -132,36 +131,24 @@ const patchBody = z
 const splitBody = z.strictObject({
   visitor: z.string("must be the id of a visitor").check(z.minLength(1, "must not be empty")),
 });
-const eraseQuery = z.strictObject({
-  ...SITE,
-  suppress: described(z._default(flag, false), "Whether later messages that name their address are turned away."),
-});
+const eraseQuery = z.strictObject({ ...SITE, suppress: z._default(flag, false) });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor });
 const filters = {
   ...SITE,
-  temperature: described(z.optional(z.string()), "A level of that ladder."),
-  stage: described(z.optional(z.string()), "A level of that ladder."),
-  known: described(z.optional(flag), "Whether it has a userId or an address."),
-  disqualified: described(z._default(flag, false), "Whether disqualified leads are listed too."),
+  temperature: z.optional(z.string()),
+  stage: z.optional(z.string()),
+  known: z.optional(flag),
+  disqualified: z._default(flag, false),
   status: z.optional(z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`)),
-  account: described(
-    z.optional(z.string().check(z.minLength(1, "must not be empty"), z.toLowerCase())),
-    "Domain of the address.",
-  ),
-  q: described(
-    z.optional(
-      z.string().check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
-    ),
-    "Part of the address, a userId, name, firstName, lastName or company; no case.",
+  account: z.optional(z.string().check(z.minLength(1, "must not be empty"), z.toLowerCase())),
+  q: z.optional(
+    z.string().check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
   ),
   activeSince: z.optional(instant),
-  dimension: described(z.optional(z.string()), "What minScore and maxScore are about, in place of the whole score."),
+  dimension: z.optional(z.string()),
   minScore: z.optional(number),
   maxScore: z.optional(number),
-  sort: described(
-    z._default(z.string(), "-score"),
-    "-score, score, -lastSeen, -scores.<dimension> or id, by which a walk has every lead once.",
-  ),
+  sort: z._default(z.string(), "-score"),
 };
 const listQuery = z.strictObject({ ...filters, limit, cursor });
 const position = z.object({ value: z.number(), id: z.string() });

@@ -9,6 +9,7 @@ import { AS } from "./input";
 import { problem } from "./reference/answers";
 import { TOLD } from "./reference/calls";
 import type { Told } from "./reference/calls/told";
+import { IN_PATH, IN_QUERY } from "./reference/parameters";
 import { type Operation, RULES } from "./route";
 import { SESSION_COOKIE } from "./session";
 
@@ -132,23 +133,17 @@ function securityOf({ scope, method, body }: Whole): Described["security"] {
   return [{ writeKeyParameter: [] }, { writeKey: [] }, { secretKey: ["write"] }, ...(body ? [{}] : [])];
 }
 
-const PATH_PARAMETERS: Record<string, string> = {
-  "/leads/{id}": "A lead: lead_…, email:…, user:… or visitor:….",
-  "/sites/{id}": "A site: its id or write key.",
-  "/rules/versions/{version}": "The number of a version.",
-};
-
 function parametersOf({ path, query, ifMatch }: Whole, schemas: Schemas): Parameter[] {
   const { properties = {}, required = [] } = schemas.of(query, "input") as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
   };
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]): Parameter => {
-    const about = Object.entries(PATH_PARAMETERS).find(([part]) => path.includes(part))?.[1];
+    const about = Object.entries(IN_PATH).find(([part]) => path.includes(part))?.[1];
     const type = name === "version" ? "integer" : "string";
     return { name, in: "path", required: true, ...(about ? { description: about } : {}), schema: { type } };
   });
-  const inQuery = Object.entries(properties).map(([name, { description, ...schema }]): Parameter => {
+  const inQuery = Object.entries(properties).map(([name, { description = IN_QUERY[name], ...schema }]): Parameter => {
     const about = typeof description === "string" ? { description } : {};
     return { name, in: "query", required: required.includes(name), ...about, schema };
   });

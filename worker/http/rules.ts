@@ -1,7 +1,7 @@
 /** Rules: read, publish, look back, check and try out. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
+import { withMeta } from "../core/described";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -107,10 +107,7 @@ function trying(calls: RulesCalls): void {
 /** Any JSON: core/compile.ts says all that is wrong with it. Described by the schema at `/rules.schema.json`. */
 const rulesDocument = withMeta(z.unknown(), { id: RULES });
 const version = z.int("must be a version's number").check(z.gte(1, "must be a version's number"));
-const publishQuery = z.strictObject({
-  ...SITE,
-  notify: described(z._default(flag, false), "Whether levels crossed because of it are announced."),
-});
+const publishQuery = z.strictObject({ ...SITE, notify: z._default(flag, false) });
 
 function answer(c: Context, version: number, rules: unknown): Response {
   return c.json({ version, rules }, 200, { ETag: `"${version}"` });
