@@ -1,6 +1,7 @@
 /**
- * A draft of the rules, as a table or as JSON: checked, tried on leads, and reviewed to be published. One form, so the draft goes along
- * with whatever button is pressed, and everything works without script; with it the check runs while one types.
+ * A draft of the rules, as a table or as JSON: checked, tried on leads, and reviewed before it is published. One form, so
+ * the draft goes along with whatever button is pressed, and everything works without script; with it the check runs while
+ * one types.
  */
 import type { FC } from "hono/jsx";
 import type { Frame, Preview, Trial } from "../data";

@@ -8,60 +8,61 @@ import { link, Scroll } from "../layout";
 const visible = ({ movers }: Preview) =>
   movers.filter(({ before, after }) => number(before.score) !== number(after.score));
 
-/** `isAnswer`: whoever pressed a key for it goes on from here. */
-export const PreviewResult: FC<{ frame: Frame; preview: Preview; isAnswer?: boolean }> = (props) => {
-  const { frame, preview } = props;
-  return (
-    <section class="card" aria-labelledby="preview">
-      <h2 id="preview" tabindex={-1} autofocus={props.isAnswer}>
-        What it would do
-      </h2>
-      <p>
-        {preview.sampled === 0 ? (
-          "There is no lead yet to try it on. Make up a visitor below to see what the rules give."
-        ) : (
-          <>
-            <strong>{preview.moved === 0 ? "No lead" : plural(preview.moved, "lead")}</strong> of {preview.sampled}{" "}
-            would stand on another level; nothing was written.
-          </>
-        )}
-      </p>
-      <div class="columns">
-        {Object.keys({ ...preview.before, ...preview.after }).map((ladder) => (
-          <LevelCounts ladder={ladder} before={preview.before} after={preview.after} />
-        ))}
-      </div>
-      <h3>Who moves furthest</h3>
-      {visible(preview).length === 0 ? (
-        <p class="muted">Nobody's score changes.</p>
+/** `isAnswer`: in the editor, where whoever pressed a key for it goes on from here. */
+export const PreviewResult: FC<{ frame: Frame; preview: Preview; isAnswer?: boolean }> = ({
+  frame,
+  preview,
+  isAnswer = false,
+}) => (
+  <section class="card" aria-labelledby="preview">
+    <h2 id="preview" tabindex={-1} autofocus={isAnswer}>
+      What it would do
+    </h2>
+    <p>
+      {preview.sampled === 0 ? (
+        `There is no lead yet to try it on.${isAnswer ? " Make up a visitor below to see what the rules give." : ""}`
       ) : (
-        <Scroll label="Who moves furthest">
-          <table class="plain-table stacks">
-            <caption class="unseen">Leads whose score changes most</caption>
-            <thead>
-              <tr>
-                <th scope="col">Lead</th>
-                <th scope="col" class="amount">
-                  Before
-                </th>
-                <th scope="col" class="amount">
-                  After
-                </th>
-                <th scope="col">Levels</th>
-                <th scope="col">Because of</th>
-              </tr>
-            </thead>
-            <tbody>
-              {visible(preview).map((mover) => (
-                <MoverRow frame={frame} mover={mover} />
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <>
+          <strong>{preview.moved === 0 ? "No lead" : plural(preview.moved, "lead")}</strong> of {preview.sampled} would
+          stand on another level; nothing was written.
+        </>
       )}
-    </section>
-  );
-};
+    </p>
+    <div class="columns">
+      {Object.keys({ ...preview.before, ...preview.after }).map((ladder) => (
+        <LevelCounts ladder={ladder} before={preview.before} after={preview.after} />
+      ))}
+    </div>
+    <h3>Who moves furthest</h3>
+    {visible(preview).length === 0 ? (
+      <p class="muted">Nobody's score changes.</p>
+    ) : (
+      <Scroll label="Who moves furthest">
+        <table class="plain-table stacks">
+          <caption class="unseen">Leads whose score changes most</caption>
+          <thead>
+            <tr>
+              <th scope="col">Lead</th>
+              <th scope="col" class="amount">
+                Before
+              </th>
+              <th scope="col" class="amount">
+                After
+              </th>
+              <th scope="col">Levels</th>
+              <th scope="col">Because of</th>
+            </tr>
+          </thead>
+          <tbody>
+            {visible(preview).map((mover) => (
+              <MoverRow frame={frame} mover={mover} />
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    )}
+  </section>
+);
 
 const LevelCounts: FC<{ ladder: string; before: Counts; after: Counts }> = ({ ladder, before, after }) => {
   const [was, will] = [before[ladder] ?? {}, after[ladder] ?? {}];
