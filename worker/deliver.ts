@@ -3,9 +3,11 @@
  * it, after the answer, and by the scheduled run; what fails is tried again after growing pauses, then given up.
  */
 
+import { testBody } from "./core/announce";
 import { DAY_MS } from "./core/duration";
 import { refusedTarget } from "./core/target";
 import { type Claimed, claimDue, deleteDeliveriesBefore, nextDue, type Outcome, recordOutcomes } from "./db/outbox";
+import type { Webhook } from "./db/webhooks";
 import type { Deps } from "./deps";
 
 const SECOND_MS = 1_000;
@@ -98,6 +100,25 @@ async function hasWaited(deps: Deps, until: number): Promise<boolean> {
   return true;
 }
 
+/** What a test came to: the answer's status and the beginning of its text, or why there is none. */
+export interface Tested {
+  /** The `webhook-id`. */
+  id: string;
+  delivered: boolean;
+  answer: { status: number; body: string | null } | null;
+  error: string | null;
+  sent: Record<string, unknown>;
+}
+
+/** Calls a webhook with a test, once and signed as all calls are. It is not noted: the webhook stands as it stood. */
+export async function deliverTest(deps: Deps, { id: webhookId, url, secret }: Webhook): Promise<Tested> {
+  const id = `test_${deps.newId()}`;
+  const sent = testBody(webhookId, deps.clock());
+  const { status, body, error } = await call(deps, { id, url, body: sent, secret });
+  const answer = status === null ? null : { status, body };
+  return { id, delivered: isSuccess(status), answer, error, sent: JSON.parse(sent) };
+}
+
 /** Deletes deliveries that have been kept for long enough. */
 export async function forgetDeliveries(deps: Deps): Promise<void> {
   await deleteDeliveriesBefore(deps.db, deps.clock() - KEPT_MS);
@@ -115,7 +136,7 @@ async function attempt(deps: Deps, claimed: readonly Claimed[], lease: number): 
 async function outcomeOf(deps: Deps, claimed: Claimed): Promise<Outcome> {
   const answer = await call(deps, claimed);
   const triedAt = deps.clock();
-  const isDelivered = answer.status !== null && answer.status >= 200 && answer.status < 300;
+  const isDelivered = isSuccess(answer.status);
   const pause = answer.status === GONE ? undefined : RETRY_AFTER_MS[claimed.step];
   return {
     webhookId: claimed.webhook_id,
@@ -131,13 +152,17 @@ async function outcomeOf(deps: Deps, claimed: Claimed): Promise<Outcome> {
   };
 }
 
+const isSuccess = (status: number | null) => status !== null && status >= 200 && status < 300;
+
 interface Answered {
   status: number | null;
   body: string | null;
   error: string | null;
 }
 
-async function call(deps: Deps, { id, url, body, secret }: Claimed): Promise<Answered> {
+type Call = Pick<Claimed, "id" | "url" | "body" | "secret">;
+
+async function call(deps: Deps, { id, url, body, secret }: Call): Promise<Answered> {
   const refused = refusedTarget(url, deps.isLocal);
   if (refused) return { status: null, body: null, error: `Not called: the url ${refused}.` };
   const timestamp = String(Math.floor(deps.clock() / SECOND_MS));

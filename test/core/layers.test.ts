@@ -1,5 +1,6 @@
 /** Imports flow one way, and the core is pure: held here, since no reader would notice the first step aside. */
 import { globSync, readFileSync } from "node:fs";
+import { buildSync } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { impurities, wrongImports } from "../support/layers.ts";
 
@@ -21,6 +22,35 @@ describe("the source tree", () => {
   it("keeps the core pure", () => {
     const core = files.filter((path) => path.startsWith("worker/core/"));
     expect(core.flatMap((path) => impurities(path, read(path)))).toEqual([]);
+  });
+});
+
+/** The files of ours that a bundle has something of. */
+function bundled(entry: string): string[] {
+  const { metafile } = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    external: ["cloudflare:*", "node:*"],
+    outdir: "dist",
+  });
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
+  return inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : []));
+}
+
+describe("what tells of the API", () => {
+  const isTelling = (path: string) => path.startsWith("worker/http/reference/");
+
+  it("is in the build of the reference", () => {
+    expect(bundled("worker/reference.ts").filter(isTelling)).toContain("worker/http/reference/calls/leads.ts");
+  });
+
+  it("is not in the Worker", () => {
+    const files = bundled("worker/index.ts");
+    expect(files).toContain("worker/http/leads.ts");
+    expect(files.filter(isTelling)).toEqual([]);
   });
 });
 

@@ -125,6 +125,32 @@ test("a webhook is made, its secret shown once; a wrong address is told with its
   expect((await site.rest<List<unknown>>("/v1/webhooks")).body.data).toEqual([]);
 });
 
+test("a test is sent, and its answer shown; one that fails says why", async () => {
+  const { id, secret } = await makeWebhook();
+  await signIn(`/setup/webhooks/${id}`);
+  await press("Send a test");
+  await page.getByText("The test was taken").waitFor();
+  expect(await page.locator(".notice").textContent()).toContain("The receiver answered 204, without a text.");
+  const [call] = calls;
+  expect(new Webhook(secret).verify(call?.body ?? "", call?.headers as Record<string, string>)).toMatchObject({
+    type: "webhook.test",
+    data: { webhookId: id },
+  });
+  await page.getByText("None yet.").waitFor();
+
+  answer = { status: 500, body: "<img src=x onerror=alert(1)>" };
+  await press("Send a test");
+  const alert = page.getByRole("alert");
+  expect(await alert.textContent()).toMatch(/not taken.*answered 500:/);
+  expect(await alert.locator("pre").first().textContent()).toBe(answer.body);
+  expect(await page.locator("main img").count()).toBe(0);
+  await alert.getByText("What was sent").click();
+  expect(await alert.locator("pre").last().textContent()).toContain('"type": "webhook.test"');
+  // It is no failure of the webhook.
+  await page.getByRole("link", { name: "All webhooks" }).click();
+  expect(await page.locator("table.webhooks").textContent()).toContain("in use");
+});
+
 test("what failed tells why and when it is tried again; an answer is text; sending again shows what comes of it", async () => {
   const { id } = await makeWebhook();
   answer = { status: 503, body: "<script>alert(1)</script><img src=x onerror=alert(2)>" };
@@ -180,7 +206,7 @@ test("whoever may only read sees webhooks and no forms, and is refused without t
       async ([to, form]) => (await fetch(to, { method: "POST", body: new URLSearchParams(form) })).status,
       [at(path), fields] as const,
     );
-  for (const path of ["", `/${id}/redeliver`, `/${id}/delete`]) {
+  for (const path of ["", `/${id}/test`, `/${id}/redeliver`, `/${id}/delete`]) {
     expect(await post(`/setup/webhooks${path}`, { formToken: token, url, "lead.merged": "true" }), path).toBe(403);
   }
   expect((await site.rest<List<unknown>>("/v1/webhooks")).body.data).toHaveLength(1);

@@ -308,18 +308,38 @@ describe("leads", () => {
     await expect.poll(scores).toEqual([best]);
   });
 
-  test("go on page by page", async () => {
+  test("go on page by page, and back", async () => {
     const site = await api.createSite(RULES);
-    await site.import(Array.from({ length: 60 }, (_, i) => pageView(`v${i}`, "/")));
+    await site.import(Array.from({ length: 110 }, (_, i) => pageView(`v${i}`, "/")));
     await signIn(of(site));
-    const seen = new Set<string>();
     const rows = page.locator("table.leads tbody a");
-    for (const name of await rows.allTextContents()) seen.add(name);
-    await page.getByRole("link", { name: "Next page" }).click();
-    await page.getByRole("link", { name: "First page" }).waitFor();
-    for (const name of await rows.allTextContents()) seen.add(name);
-    expect(seen.size).toBe(60);
-    expect(await page.getByRole("link", { name: "Next page" }).count()).toBe(0);
+    const go = async (name: string) => {
+      const from = page.url();
+      await page.getByRole("link", { name }).click();
+      await page.waitForURL((to) => String(to) !== from);
+      return await rows.allTextContents();
+    };
+    const links = async () => await page.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents();
+    const first = await rows.allTextContents();
+    expect(await links()).toEqual(["Next page"]);
+    const second = await go("Next page");
+    expect(await links()).toEqual(["Previous page", "Next page"]);
+    const third = await go("Next page");
+    expect(await links()).toEqual(["First page", "Previous page"]);
+    expect(new Set([...first, ...second, ...third]).size).toBe(110);
+    expect(await go("Previous page")).toEqual(second);
+    expect(await go("Previous page")).toEqual(first);
+    expect(await links()).toEqual(["Next page"]);
+
+    // The address does not grow for ever, and another order begins anew.
+    await go("Next page");
+    const address = new URL(page.url());
+    address.searchParams.set("trail", Array(30).fill(address.searchParams.get("cursor")).join("."));
+    await page.goto(String(address));
+    await go("Next page");
+    expect(new URL(page.url()).searchParams.get("trail")?.split(".")).toHaveLength(30);
+    await go("Last seen");
+    expect(new URL(page.url()).searchParams.get("trail")).toBe(null);
   });
 
   test("one tells its score, why, since when, and what it did", async () => {
@@ -383,7 +403,11 @@ describe("rules", () => {
     ]);
     expect(await page.getByRole("region", { name: "Who moves furthest" }).textContent()).toMatch(/hot → cold.*demo −/s);
 
-    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("button", { name: "Publish…" }).click();
+    await headings("What changes").waitFor();
+    expect((await page.locator(".diff .new").allTextContents()).join()).toContain('"points": 12');
+    expect((await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(2);
+    await page.getByRole("button", { name: "Publish version 3" }).click();
     await page.getByText("Version 3 is published").waitFor();
     await expect.poll(async () => (await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(3);
     await page.getByRole("link", { name: "Versions" }).click();
@@ -392,6 +416,9 @@ describe("rules", () => {
     expect(await page.locator(".diff .gone").count()).toBe(2);
     expect((await page.locator(".diff .new").allTextContents()).join()).toContain('"points": 12');
 
+    await page.getByRole("link", { name: "Roll back to version 2" }).click();
+    await page.getByText("Version 2 takes the place of version 3, as version 4.").waitFor();
+    expect(await page.locator(".diff .gone").count()).toBe(2);
     await page.getByRole("button", { name: "Roll back to version 2" }).click();
     await page.getByText("Version 4 is published").waitFor();
     expect((await site.rest<{ rules: unknown }>("/v1/rules")).body.rules).toEqual(RULES);
@@ -409,7 +436,8 @@ describe("rules", () => {
     expect((await site.rest<{ version: number }>("/v1/rules")).body.version).toBe(3);
     expect(await page.getByLabel("The rules as JSON").inputValue()).toContain('"points": 51');
     expect(await page.locator(".diff .new").allTextContents()).not.toEqual([]);
-    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("button", { name: "Publish…" }).click();
+    await page.getByRole("button", { name: "Publish version 4" }).click();
     await page.getByText("Version 4 is published").waitFor();
   });
 });

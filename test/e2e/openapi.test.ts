@@ -141,6 +141,7 @@ const CALLS: Record<string, Call> = {
   },
   listWebhooks: {},
   listDeliveries: { params: { id: "{webhook}" } },
+  testWebhook: { params: { id: "{webhook}" }, body: {} },
   redeliver: { params: { id: "{webhook}" }, body: {} },
   deleteWebhook: { params: { id: "{webhook}" } },
   getStatus: {},

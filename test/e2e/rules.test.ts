@@ -84,7 +84,8 @@ describe("the table", () => {
     await expect.poll(() => page.locator(":focus").textContent()).toBe("What it would do");
     expect(await page.locator("main").textContent()).toContain("1 lead of 1 would stand on another level");
     expect(await page.getByRole("region", { name: "Who moves furthest" }).textContent()).toContain("warm → cold");
-    await button("Publish: 1 lead moves").click();
+    await button("Publish…").click();
+    await button("Publish version 3").click();
     await page.getByText("Version 3 is published").waitFor();
     await expect.poll(async () => (await site.lead(id)).score).toBe(34);
     const { body } = await site.rest<{ rules: typeof RULES }>("/v1/rules");
@@ -118,6 +119,10 @@ describe("the table", () => {
     expect(await page.locator("#rules-1 .field-error").textContent()).toContain("while/known");
     await page.getByLabel("Value, condition 2 of regular").fill("yes");
     await button("Publish").click();
+    await button("Back to the draft").click();
+    expect(await page.getByLabel("Value, condition 2 of regular").inputValue()).toBe("true");
+    await button("Publish").click();
+    await button("Publish version 3").click();
     await page.getByText("Version 3 is published").waitFor();
     const { body } = await site.rest<{ rules: typeof RULES }>("/v1/rules");
     expect(body.rules.rules.map(({ id, points }) => [id, points])).toEqual([
@@ -151,6 +156,14 @@ describe("the table", () => {
     await leave();
     await page.waitForURL(/\/rules\/versions/);
     expect(asked, "the page that shows the draft again asks, too").toHaveLength(2);
+    await page.goto(`/dashboard/rules/edit?site=${site.id}`);
+    await page.getByLabel("Points of pricing").fill("50");
+    await button("Publish…").click();
+    await heading("What changes").waitFor();
+    expect(asked).toHaveLength(2);
+    await leave();
+    await page.waitForURL(/\/rules\/versions/);
+    expect(asked, "and so does its review").toHaveLength(3);
   });
 
   test("is judged while one types, and leads to what is wrong", async () => {

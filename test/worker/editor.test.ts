@@ -44,6 +44,11 @@ class Editor {
     return new Editor(site, cookie, /name="formToken" value="(\w+)"/.exec(html)?.[1] ?? "");
   }
 
+  async open(path: string) {
+    const answer = await api.call(`/dashboard${path}&site=${this.site.id}`, { headers: { Cookie: this.cookie } });
+    return { status: answer.status, html: await answer.text() };
+  }
+
   async send(fields: Record<string, string>, path = "/rules/edit", headers: Record<string, string> = OWN) {
     const body = `${new URLSearchParams({ formToken: this.formToken, expected: "2", ...fields })}`;
     const answer = await api.call(`/dashboard${path}?site=${this.site.id}`, {
@@ -205,13 +210,69 @@ describe("JSON", () => {
   });
 });
 
+/** Hidden fields of the form that publishes. */
+const hiddenIn = (html: string) =>
+  Object.fromEntries(
+    [...html.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name = "", value = ""]) => [
+      name,
+      value.replaceAll("&quot;", '"').replaceAll("&amp;", "&"),
+    ]),
+  );
+
+describe("the review", () => {
+  test("of a draft shows what changes and for whom, publishes nothing, and is what is then published", async () => {
+    for (const id of ["v1", "v2"]) await visitor(id);
+    const { status, html } = await editor.table("review", { "rules/0/value": "1", "rules/1/value": "2" });
+    expect(status).toBe(200);
+    expect(text(html)).toContain("Your draft takes the place of version 2, as version 3.");
+    expect(text(html)).toMatch(/removed:.*&quot;points&quot;: 40.*added:.*&quot;points&quot;: 1 /);
+    expect(text(html)).toContain("2 leads of 2 would stand on another level");
+    // What the check says, as beside the draft.
+    expect(text(html)).toContain("&quot;boss&quot; (+7) gives more at once");
+    expect((await inForce()).version).toBe(2);
+
+    const back = await editor.send({ ...hiddenIn(html), action: "check" });
+    expect(back.html).toContain('name="rules/0/value" value="1"');
+    const done = await editor.send({ ...hiddenIn(html), action: "publish" });
+    expect(done).toMatchObject({ status: 303, location: expect.stringContaining("published=3") });
+    expect((await inForce()).rules.rules.map(({ points }) => points)).toEqual([1, 2, 7]);
+  });
+
+  test("comes to nothing where the draft is wrong, stale, or what is in force", async () => {
+    expect((await editor.table("review", { "rules/0/value": "many" })).status).toBe(422);
+    const same = await editor.json("review", JSON.stringify(RULES));
+    expect(text(same.html)).toContain("They are the same.");
+    expect(same.html).not.toContain('value="publish"');
+    await site.publish({ ...RULES, rules: RULES.rules.slice(0, 2) });
+    const stale = await editor.table("review", { "rules/0/value": "12" });
+    expect(stale.status).toBe(412);
+    expect(text(stale.html)).toContain("Version 3 was published in the meantime");
+  });
+
+  test("of an earlier version says that it comes back, and what changes", async () => {
+    await visitor();
+    const draft = { ...RULES, rules: [{ ...RULES.rules[0], points: 1 }, ...RULES.rules.slice(2)] };
+    await site.publish(draft);
+    const { html } = await editor.open("/rules/rollback?version=2");
+    expect(text(html)).toContain("Version 2 takes the place of version 3, as version 4.");
+    expect(text(html)).toMatch(/added:.*&quot;demo&quot;/);
+    expect(text(html)).toContain("1 lead of 1 would stand on another level");
+    expect((await inForce()).version).toBe(3);
+
+    const done = await editor.send(hiddenIn(html), "/rules/rollback");
+    expect(done).toMatchObject({ status: 303, location: expect.stringContaining("published=4") });
+    expect((await inForce()).rules).toEqual(RULES);
+    expect((await editor.send(hiddenIn(html), "/rules/rollback")).status).toBe(412);
+    expect((await editor.open("/rules/rollback?version=9")).status).toBe(404);
+  });
+});
+
 describe("publishing", () => {
   test("tells beforehand how many leads move", async () => {
     for (const id of ["v1", "v2", "v3"]) await visitor(id);
     await site.post([page("v4", "/")]);
     const { html } = await editor.table("preview", { "rules/0/value": "1", "rules/1/value": "1" });
     expect(text(html)).toContain("3 leads of 4 would stand on another level");
-    expect(text(html)).toContain("Publish: 3 leads move");
     expect(text((await (await Editor.open(await api.createSite(RULES))).table("preview")).html)).toContain(
       "no lead yet",
     );
@@ -225,7 +286,9 @@ describe("publishing", () => {
     expect(text(html)).toMatch(/added:.*&quot;points&quot;: 12/);
     expect(html).toContain('name="expected" value="3"');
     expect(draftIn(html).rules[0]?.points).toBe(12);
-    expect(html).toMatch(/name="notify"[^>]*checked/);
+    // What was ticked is so still where it is reviewed anew.
+    const again = await editor.table("review", { ...hiddenIn(html), "rules/0/value": "12" });
+    expect(again.html).toMatch(/name="notify"[^>]*checked/);
     expect((await inForce()).version).toBe(3);
   });
 
@@ -235,7 +298,8 @@ describe("publishing", () => {
     const { status, html } = await reader.table("preview", { "rules/0/value": "1" });
     expect(status).toBe(200);
     expect(html).toContain("Your key may not publish");
-    expect((await reader.table("publish", { "rules/0/value": "1" })).status).toBe(403);
+    for (const action of ["review", "publish"])
+      expect((await reader.table(action, { "rules/0/value": "1" })).status).toBe(403);
     expect((await inForce()).version).toBe(2);
   });
 

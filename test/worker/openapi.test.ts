@@ -1,6 +1,7 @@
 /** `GET /openapi.json` and the routes there are: neither has a call that the other lacks. */
 import { expect, test } from "vitest";
 import { createApp } from "../../worker/app";
+import { TOLD } from "../../worker/http/reference/calls";
 import { ADMIN_KEY, startApi, startIsolate } from "./app";
 
 const RULES_SCHEMA = "/rules.schema.json";
@@ -23,6 +24,7 @@ test("every route under /v1 is told of, and nothing else", async () => {
   );
   expect(there.length).toBeGreaterThan(30);
   expect(told.toSorted()).toEqual([...new Set(there)].toSorted());
+  expect(Object.keys(TOLD)).toHaveLength(told.length);
 });
 
 test("it is for everybody, and names the host that it was asked of", async () => {

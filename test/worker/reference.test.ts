@@ -3,7 +3,7 @@
  * the report has the figures that numpy, scipy, scikit-learn and statsmodels have for them (test/support/reference.py).
  */
 import { beforeAll, expect, test } from "vitest";
-import { distribution, rulesEvidence, temperatures } from "../../worker/http/report-answers";
+import { distribution, rulesEvidence, temperatures } from "../../worker/http/reference/report-answers";
 import { type Message, type Site, track } from "../support/api";
 import { DAY, startApi } from "./app";
 import { leads, reference, rules } from "./caravan.json";

@@ -46,6 +46,13 @@ interface Delivered {
   error: string | null;
   sent: Told;
 }
+interface Tested {
+  id: string;
+  delivered: boolean;
+  answer: Delivered["answer"];
+  error: string | null;
+  sent: Told;
+}
 interface Shown {
   id: string;
   failingSince: string | null;
@@ -168,8 +175,13 @@ describe("making and listing", () => {
       403, 201,
     ]);
     const again = { method: "POST" };
-    const path = `/v1/webhooks/${id}/redeliver`;
-    expect([await status(path, read, again), await status(path, write, again)]).toEqual([403, 202]);
+    for (const [path, done] of [
+      [`/v1/webhooks/${id}/redeliver`, 202],
+      [`/v1/webhooks/${id}/test`, 200],
+    ] as const) {
+      expect([await status(path, read, again), await status(path, write, again)]).toEqual([403, done]);
+      expect(await status(`${path}?sort=url`, write, again)).toBe(400);
+    }
     const gone = { method: "DELETE" };
     expect([await status(`/v1/webhooks/${id}`, read, gone), await status(`/v1/webhooks/${id}`, write, gone)]).toEqual([
       403, 204,
@@ -252,6 +264,54 @@ describe("where no call goes", () => {
     await deliver();
     expect(calls).toMatchObject([{ url: RECEIVER, redirect: "manual" }]);
     expect((await deliveriesOf(site, made)).data).toMatchObject([{ status: "pending", answer: { status: 302 } }]);
+  });
+});
+
+describe("a test", () => {
+  const sendTest = async (site: Site, { id }: { id: string }) =>
+    (await site.rest<Tested>(`/v1/webhooks/${id}/test`, { method: "POST" })).body;
+
+  test("is called with at once, signed, and is of no lead; its answer is told", async () => {
+    const { api, calls } = isolate();
+    const site = await api.createSite(PLAIN_RULES);
+    const made = await hook(site, { events: ["lead.merged"] });
+    const tested = await sendTest(site, made);
+    const [call] = calls;
+    expect(calls).toHaveLength(1);
+    const told = { type: "webhook.test", timestamp: iso(now), data: { webhookId: made.id, at: iso(now) } };
+    expect(call).toMatchObject({ url: RECEIVER, redirect: "manual", told });
+    vi.setSystemTime(now);
+    expect(new Webhook(made.secret).verify(call?.text ?? "", call?.headers ?? {})).toEqual(told);
+    vi.useRealTimers();
+    const answer = { status: 200, body: "thanks" };
+    expect(tested).toEqual({ id: call?.headers["webhook-id"], delivered: true, answer, error: null, sent: told });
+  });
+
+  test("that fails is not tried again, and leaves the webhook as it is", async () => {
+    const { api, receiver, deliver } = isolate();
+    const site = await api.createSite(PLAIN_RULES);
+    const made = await hook(site);
+    const before = await shown(site, made);
+    receiver.answer = async () => new Response("gone fishing", { status: GONE });
+    const answer = { status: GONE, body: "gone fishing" };
+    expect(await sendTest(site, made)).toMatchObject({ delivered: false, answer, error: null });
+    receiver.answer = async () => Promise.reject(new Error("connection refused"));
+    const error = "No answer: connection refused";
+    expect(await sendTest(site, made)).toMatchObject({ delivered: false, answer: null, error });
+    expect(await deliver()).toBe(0);
+    expect((await deliveriesOf(site, made)).data).toEqual([]);
+    expect(await shown(site, made)).toEqual(before);
+  });
+
+  test("goes to no private address, and to no webhook of another site", async () => {
+    const { api, calls } = isolate();
+    const [site, other] = [await api.createSite(), await api.createSite()];
+    const made = await hook(site);
+    expect((await other.rest(`/v1/webhooks/${made.id}/test`, { method: "POST" })).status).toBe(404);
+    await DB.prepare("UPDATE webhooks SET url = 'https://169.254.169.254/' WHERE id = ?").bind(made.id).run();
+    const { delivered, error } = await sendTest(site, made);
+    expect([delivered, error]).toEqual([false, expect.stringContaining("must be an https address of a public host")]);
+    expect(calls).toEqual([]);
   });
 });
 

@@ -57,3 +57,9 @@ export function bodyOf(leadId: string, { type, at, data }: Announcement): string
   const time = new Date(at).toISOString();
   return JSON.stringify({ type, timestamp: time, data: { leadId, ...data, at: time } });
 }
+
+/** The body of a test: of no lead, and of a type that nothing else has, so that no receiver takes it for news. */
+export function testBody(webhookId: string, at: number): string {
+  const time = new Date(at).toISOString();
+  return JSON.stringify({ type: "webhook.test", timestamp: time, data: { webhookId, at: time } });
+}

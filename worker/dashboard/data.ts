@@ -210,6 +210,14 @@ export interface Delivery {
   sent: { data: Record<string, unknown> };
 }
 
+/** What a webhook answered to a test. */
+export interface Tested {
+  delivered: boolean;
+  answer: { status: number; body: string | null } | null;
+  error: string | null;
+  sent: Record<string, unknown>;
+}
+
 export interface Backlog {
   waiting: number;
   lagSeconds: number;

@@ -13,6 +13,8 @@ export interface LeadsQuery {
   minScore?: string | undefined;
   disqualified?: string | undefined;
   cursor?: string | undefined;
+  /** Where the pages before this one began, in their order: cursors lead onwards only. */
+  trail?: string | undefined;
 }
 
 export interface LeadsProps {
@@ -59,7 +61,7 @@ export const LeadsPage: FC<LeadsProps> = (props) => {
 
 /** The list's address with something else asked for; always from its beginning. */
 function listLink(frame: Frame, query: LeadsQuery, change: Partial<LeadsQuery>): string {
-  const { sort, ...rest } = { ...query, cursor: undefined, ...change };
+  const { sort, ...rest } = { ...query, cursor: undefined, trail: undefined, ...change };
   return link(frame, "", { ...rest, sort: sort === SORT_DEFAULT ? undefined : sort });
 }
 
@@ -228,17 +230,36 @@ const ScoreBar: FC<{ score: number; top: number; tone: string }> = ({ score, top
   </div>
 );
 
-const Pager: FC<{ frame: Frame; query: LeadsQuery; next: string | null }> = ({ frame, query, next }) =>
-  query.cursor || next ? (
+/** Stands in a trail for the first page, which has no cursor. No cursor has a dot, which parts them. */
+const FIRST = "first";
+/** Most pages in a trail: their cursors stand in the address, some 90 characters each. */
+const TRAIL_MAX = 30;
+
+const Pager: FC<{ frame: Frame; query: LeadsQuery; next: string | null }> = ({ frame, query, next }) => {
+  const { cursor } = query;
+  if (!cursor && !next) return null;
+  const trail = query.trail?.split(".") ?? [];
+  const back = trail.at(-1);
+  const onwards = [...trail, cursor ?? FIRST].slice(-TRAIL_MAX).join(".");
+  return (
     <nav class="pager" aria-label="Pages">
-      {query.cursor && <a href={listLink(frame, query, {})}>First page</a>}
+      {cursor && back !== FIRST && <a href={listLink(frame, query, {})}>First page</a>}
+      {back && (
+        <a
+          rel="prev"
+          href={listLink(frame, query, back === FIRST ? {} : { cursor: back, trail: trail.slice(0, -1).join(".") })}
+        >
+          Previous page
+        </a>
+      )}
       {next && (
-        <a class="onward" rel="next" href={listLink(frame, query, { cursor: next })}>
+        <a class="onward" rel="next" href={listLink(frame, query, { cursor: next, trail: onwards })}>
           Next page
         </a>
       )}
     </nav>
-  ) : null;
+  );
+};
 
 const NoMatch: FC<{ frame: Frame }> = ({ frame }) => (
   <div class="card empty">

@@ -1,7 +1,7 @@
 /** Webhooks of a site: a list, a new one, and one with what it was called with and what came of it. */
 import type { FC } from "hono/jsx";
 import { ANNOUNCEMENT_TYPES, type AnnouncementType } from "../core/announce";
-import type { Delivery, Frame, Problem, Webhook } from "./data";
+import type { Delivery, Frame, Problem, Tested, Webhook } from "./data";
 import { Deliveries } from "./deliveries";
 import { Time } from "./format";
 import { Heading, link, Notice, Page, Scroll, Token } from "./layout";
@@ -133,15 +133,23 @@ export interface WebhookProps {
   before: boolean;
   /** What has just been done. */
   done: string | null;
+  tested: Tested | null;
 }
 
 export const WebhookPage: FC<WebhookProps> = (props) => {
-  const { frame, webhook, done } = props;
+  const { frame, webhook, done, tested } = props;
   return (
     <Page frame={frame} title="Webhook" section="setup">
       <Heading title={webhook.url} lead={`Called when ${webhook.events.map((type) => TELLS[type]).join("; ")}.`}>
         <a href={link(frame, "/setup/webhooks")}>All webhooks</a>
+        {frame.mayWrite && (
+          <form method="post" action={link(frame, `/setup/webhooks/${encodeURIComponent(webhook.id)}/test`)}>
+            <Token frame={frame} />
+            <button type="submit">Send a test</button>
+          </form>
+        )}
       </Heading>
+      {tested && <TestResult {...tested} />}
       {done && <Notice tone="good" title={done} />}
       <Trouble frame={frame} webhook={webhook} />
       <Deliveries {...props} />
@@ -149,6 +157,17 @@ export const WebhookPage: FC<WebhookProps> = (props) => {
     </Page>
   );
 };
+
+const TestResult: FC<Tested> = ({ delivered, answer, error, sent }) => (
+  <Notice tone={delivered ? "good" : "bad"} title={delivered ? "The test was taken" : "The test was not taken"}>
+    <p>{error ?? `The receiver answered ${answer?.status}${answer?.body ? ":" : ", without a text."}`}</p>
+    {answer?.body && <pre class="wraps">{answer.body}</pre>}
+    <details>
+      <summary>What was sent</summary>
+      <pre class="wraps">{JSON.stringify(sent, null, 2)}</pre>
+    </details>
+  </Notice>
+);
 
 /** Why it is not called any more, or that its calls fail, and the way back. */
 const Trouble: FC<{ frame: Frame; webhook: Webhook }> = ({ frame, webhook: { id, disabled, failingSince } }) => {

@@ -1,7 +1,6 @@
 /** What the routes of the marketers' API share: who calls, about which site, supposing which instant. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { described } from "../core/described";
 import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -26,16 +25,13 @@ export interface Api {
 
 /** `?site=`, allowed on every call about a site. */
 export const SITE = {
-  site: described(z.optional(z.string()), "The site, by id or write key; may be left out where there is only one."),
+  site: z.optional(z.string()),
 };
 /** The parameters of calls about a site that have no others. */
 export const siteQuery = z.strictObject(SITE);
 export const noQuery = z.strictObject({});
 /** The parameters of calls that suppose an instant. */
-export const atQuery = z.strictObject({
-  ...SITE,
-  at: described(z.optional(instant), "An instant from now on, at which nothing more will have happened."),
-});
+export const atQuery = z.strictObject({ ...SITE, at: z.optional(instant) });
 
 export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
   const { deps } = api;

@@ -3,7 +3,6 @@ import type { Context } from "hono";
 import * as z from "zod/mini";
 import { type DeadLetter, listDead } from "../db/dead";
 import { REPLAYED_MAX, removeDead, replayDead } from "../dead";
-import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
@@ -15,13 +14,7 @@ export function deadLetterRoutes(api: Api): Hono {
 
   calls.get(
     "/dead-letters",
-    {
-      name: "listDeadLetters",
-      summary: "Beacons that could not be folded after waiting in the queue, the oldest first",
-      scope: "read",
-      query: z.strictObject({ ...SITE, limit, cursor }),
-      answer: answers.list(answers.deadLetter),
-    },
+    { scope: "read", query: z.strictObject({ ...SITE, limit, cursor }) },
     async ({ deps, site, query }) => {
       const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
       const rows = await listDead(deps.db, site.id, after, query.limit + 1);
@@ -31,29 +24,13 @@ export function deadLetterRoutes(api: Api): Hono {
 
   calls.post(
     "/dead-letters/replay",
-    {
-      name: "replayDeadLetters",
-      summary: "Folds dead letters after all: some, or as many of the oldest as one call takes",
-      details: `At most ${REPLAYED_MAX} a call. What counted already does not count again.`,
-      scope: "write",
-      query: siteQuery,
-      body: replay,
-      emptyBody: {},
-      answer: answers.replayed,
-    },
+    { scope: "write", query: siteQuery, body: replay, emptyBody: {} },
     async ({ deps, site, body }) => await replayDead(deps, site, body.ids ?? null),
   );
 
   calls.delete(
     "/dead-letters/{id}",
-    {
-      name: "deleteDeadLetter",
-      summary: "Deletes a dead letter: its events never count",
-      scope: "write",
-      query: siteQuery,
-      status: 204,
-      answer: z.void(),
-    },
+    { scope: "write", query: siteQuery, status: 204 },
     async ({ c, deps, site }) => await removeDead(deps, site, idOf(c)),
   );
   return app;

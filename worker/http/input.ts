@@ -1,6 +1,6 @@
 /** Reading parameters and bodies of the marketers' API: checked by a schema, refused with what would be right. */
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
+import { withMeta } from "../core/described";
 import { problemsOf } from "../core/problems";
 import { Failure } from "../failure";
 
@@ -22,7 +22,7 @@ export const limit = withMeta(
   { [AS]: { type: "integer", minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT } },
 );
 
-export const cursor = described(z.optional(z.string()), "The nextCursor of the page before.");
+export const cursor = z.optional(z.string());
 
 export const flag = withMeta(
   z.pipe(

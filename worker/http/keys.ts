@@ -5,7 +5,6 @@ import { type Key, listKeys, SCOPES } from "../db/keys";
 import { Failure } from "../failure";
 import { createKey, removeKey } from "../keys";
 import { requireScope } from "./access";
-import * as answers from "./answers";
 import { type Api, noQuery } from "./context";
 import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
@@ -16,55 +15,21 @@ export function keyRoutes(api: Api): Hono {
   const app = new Hono();
   const calls = new Calls(app, api, "Keys", (c, scope) => requireScope(api, c, scope));
 
-  calls.post(
-    "/keys",
-    {
-      name: "createKey",
-      summary: "Makes a secret key, shown only now",
-      scope: "admin",
-      query: noQuery,
-      body: newKey,
-      status: 201,
-      answer: answers.newKey,
-      example: { name: "CRM", scopes: ["read", "write"] },
-    },
-    async ({ c, body }) => {
-      const { key, text } = await createKey(deps, body);
-      c.header("Cache-Control", "no-store");
-      return { ...showKey(key), key: text };
-    },
-  );
+  calls.post("/keys", { scope: "admin", query: noQuery, body: newKey, status: 201 }, async ({ c, body }) => {
+    const { key, text } = await createKey(deps, body);
+    c.header("Cache-Control", "no-store");
+    return { ...showKey(key), key: text };
+  });
 
-  calls.get(
-    "/keys",
-    {
-      name: "listKeys",
-      summary: "Secret keys, latest first",
-      scope: "admin",
-      query: z.strictObject({ limit, cursor }),
-      answer: answers.list(answers.key),
-    },
-    async ({ query }) => {
-      const rows = await listKeys(deps.db, decodeCursor(query.cursor, position), query.limit + 1);
-      return pageOf(rows, query.limit, showKey, ({ createdAt, id }) => ({ createdAt, id }));
-    },
-  );
+  calls.get("/keys", { scope: "admin", query: z.strictObject({ limit, cursor }) }, async ({ query }) => {
+    const rows = await listKeys(deps.db, decodeCursor(query.cursor, position), query.limit + 1);
+    return pageOf(rows, query.limit, showKey, ({ createdAt, id }) => ({ createdAt, id }));
+  });
 
-  calls.delete(
-    "/keys/{id}",
-    {
-      name: "deleteKey",
-      summary: "Takes a key away; it is over within ten seconds everywhere",
-      scope: "admin",
-      query: noQuery,
-      status: 204,
-      answer: z.void(),
-    },
-    async ({ c }) => {
-      const id = c.req.param("id") ?? "";
-      if (!(await removeKey(deps, id))) throw new Failure("not_found", `There is no key "${id}".`);
-    },
-  );
+  calls.delete("/keys/{id}", { scope: "admin", query: noQuery, status: 204 }, async ({ c }) => {
+    const id = c.req.param("id") ?? "";
+    if (!(await removeKey(deps, id))) throw new Failure("not_found", `There is no key "${id}".`);
+  });
   return app;
 }
 

@@ -1,7 +1,6 @@
 /** Leads: one, many, and why. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { described } from "../core/described";
 import type { RuleSet } from "../core/rules";
 import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
@@ -14,7 +13,6 @@ import { type Current, rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
 import { FEEDBACKS, patchLead, STATUSES } from "../patch";
 import { splitLead } from "../split";
-import * as answers from "./answers";
 import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
 import { Hono } from "./hono";
 import { cursor, decodeCursor, encodeCursor, flag, instant, limit, number } from "./input";
@@ -36,16 +34,7 @@ type LeadCalls = Calls<SiteRules>;
 function readingLeads(calls: LeadCalls): void {
   calls.get(
     "/leads",
-    {
-      name: "listLeads",
-      summary: "Leads, filtered and sorted",
-      details:
-        "Level filters are exact. Order, minScore and maxScore go by a score that is refreshed within a day; what is " +
-        "shown is the score now. A page may be shorter than limit and still have a next one.",
-      scope: "read",
-      query: listQuery,
-      answer: answers.list(answers.lead),
-    },
+    { scope: "read", query: listQuery },
     async ({ deps, site, query: { sort, limit, cursor, ...wanted } }) => {
       const filter = checkedFilter(site, wanted);
       const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
@@ -56,17 +45,7 @@ function readingLeads(calls: LeadCalls): void {
 
   calls.get(
     "/leads.csv",
-    {
-      name: "exportLeads",
-      summary: "The same leads, all of them, as CSV",
-      details:
-        "Ladders and dimensions are those of the rules in force. Texts that a spreadsheet would take for a formula have " +
-        "a quote in front. Where reading fails on the way the transfer is broken off: a file that came to its end is complete.",
-      scope: "read",
-      query: z.strictObject(filters),
-      answer: z.string(),
-      contentType: "text/csv",
-    },
+    { scope: "read", query: z.strictObject(filters) },
     async ({ deps, c, site, query: { sort, ...wanted } }) => {
       const lines = leadLines(deps, site, checkedFilter(site, wanted), checkedSort(site.rules, sort));
       return c.body(await streamed(lines, (error) => logError(routeOf(c), error)), 200, {
@@ -78,121 +57,54 @@ function readingLeads(calls: LeadCalls): void {
     },
   );
 
-  calls.get(
-    "/leads/{id}",
-    { name: "getLead", summary: "One lead", scope: "read", query: atQuery, answer: answers.lead },
-    async ({ deps, c, site: wanted, query }) => {
-      const { site, lead } = await openLead(deps, wanted, idOf(c));
-      return showLead(site, lead, supposedInstant(deps, query.at, lead.state.clock));
-    },
-  );
+  calls.get("/leads/{id}", { scope: "read", query: atQuery }, async ({ deps, c, site: wanted, query }) => {
+    const { site, lead } = await openLead(deps, wanted, idOf(c));
+    return showLead(site, lead, supposedInstant(deps, query.at, lead.state.clock));
+  });
 
-  calls.get(
-    "/leads/{id}/explanation",
-    {
-      name: "explainLead",
-      summary: "Every rule of the set, counting or not, and because of what",
-      scope: "read",
-      query: atQuery,
-      answer: answers.explanation,
-    },
-    async ({ deps, c, site: wanted, query }) => {
-      const { site, lead } = await openLead(deps, wanted, idOf(c));
-      return showExplanation(site, lead.state, supposedInstant(deps, query.at, lead.state.clock));
-    },
-  );
+  calls.get("/leads/{id}/explanation", { scope: "read", query: atQuery }, async ({ deps, c, site: wanted, query }) => {
+    const { site, lead } = await openLead(deps, wanted, idOf(c));
+    return showExplanation(site, lead.state, supposedInstant(deps, query.at, lead.state.clock));
+  });
 }
 
 function readingMore(calls: LeadCalls): void {
-  calls.get(
-    "/leads/{id}/events",
-    {
-      name: "listLeadEvents",
-      summary: "What the lead did, latest first, with the points that each event got",
-      scope: "read",
-      query: pageQuery,
-      answer: answers.list(answers.timelineEvent),
-    },
-    async ({ deps, c, site: wanted, query }) => {
-      const { site, lead } = await openLead(deps, wanted, idOf(c));
-      const before = decodeCursor(query.cursor, z.object({ before: z.int().check(z.gte(0)) }));
-      const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
-      return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
-    },
-  );
+  calls.get("/leads/{id}/events", { scope: "read", query: pageQuery }, async ({ deps, c, site: wanted, query }) => {
+    const { site, lead } = await openLead(deps, wanted, idOf(c));
+    const before = decodeCursor(query.cursor, z.object({ before: z.int().check(z.gte(0)) }));
+    const { data, next } = await leadEvents(deps, site, lead, query.limit, before?.before ?? null);
+    return { data, nextCursor: next === null ? null : encodeCursor({ before: next }) };
+  });
 
-  calls.get(
-    "/leads/{id}/history",
-    {
-      name: "getLeadHistory",
-      summary: "Every level crossed, latest first, with its cause; and the score over time",
-      scope: "read",
-      query: pageQuery,
-      answer: answers.history,
-    },
-    async ({ deps, c, site, query }) => {
-      const found = await openLead(deps, site, idOf(c));
-      const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
-      const { data, next, points } = await leadHistory(deps, found, query.limit, before);
-      const shown = <T extends { score: number }>(one: T) => ({ ...one, score: rounded(one.score) });
-      return { data: data.map(shown), nextCursor: next && encodeCursor(next), points: points.map(shown) };
-    },
-  );
+  calls.get("/leads/{id}/history", { scope: "read", query: pageQuery }, async ({ deps, c, site, query }) => {
+    const found = await openLead(deps, site, idOf(c));
+    const before = decodeCursor(query.cursor, z.object({ at: z.int(), n: z.int() }));
+    const { data, next, points } = await leadHistory(deps, found, query.limit, before);
+    const shown = <T extends { score: number }>(one: T) => ({ ...one, score: rounded(one.score) });
+    return { data: data.map(shown), nextCursor: next && encodeCursor(next), points: points.map(shown) };
+  });
 
-  calls.get(
-    "/leads/{id}/export",
-    {
-      name: "exportLead",
-      summary: "Everything that is kept of a person, as one document to save",
-      scope: "read",
-      query: siteQuery,
-      answer: answers.exported,
-    },
-    async ({ deps, c, site }) => {
-      const found = await openLead(deps, site, idOf(c));
-      const copy = await exportLead(deps, found);
-      c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
-      c.header("Cache-Control", "no-store");
-      return copy;
-    },
-  );
+  calls.get("/leads/{id}/export", { scope: "read", query: siteQuery }, async ({ deps, c, site }) => {
+    const found = await openLead(deps, site, idOf(c));
+    const copy = await exportLead(deps, found);
+    c.header("Content-Disposition", `attachment; filename="${found.lead.id}.json"`);
+    c.header("Cache-Control", "no-store");
+    return copy;
+  });
 }
 
 function changingLeads(calls: LeadCalls, { deps }: Api): void {
   const shown = ({ site, lead }: Current) => showLead(site, lead, Math.max(deps.clock(), lead.state.clock ?? 0));
 
-  calls.patch(
-    "/leads/{id}",
-    {
-      name: "changeLead",
-      summary: "What marketers and sales note of a lead",
-      details: "It is logged as events that are no activity, so rules can react. A trait that is null is removed.",
-      scope: "write",
-      query: siteQuery,
-      body: patchBody,
-      answer: answers.lead,
-      errors: ["conflict"],
-      example: { status: "opportunity", feedback: "qualified", traits: { employees: 120 } },
-    },
-    async ({ deps, c, site, body }) => {
-      const found = await readingAgain(() => openLead(deps, site, idOf(c)));
-      await patchLead(deps, found, body);
-      return shown(await readingAgain(() => openLead(deps, found.site, found.lead.id)));
-    },
-  );
+  calls.patch("/leads/{id}", { scope: "write", query: siteQuery, body: patchBody }, async ({ deps, c, site, body }) => {
+    const found = await readingAgain(() => openLead(deps, site, idOf(c)));
+    await patchLead(deps, found, body);
+    return shown(await readingAgain(() => openLead(deps, found.site, found.lead.id)));
+  });
 
   calls.post(
     "/leads/{id}/split",
-    {
-      name: "splitLead",
-      summary: "Undoes a claimed join: the visitor's events leave the lead for one of their own",
-      scope: "write",
-      query: siteQuery,
-      body: splitBody,
-      answer: answers.halves,
-      errors: ["conflict"],
-      example: { visitor: "eve" },
-    },
+    { scope: "write", query: siteQuery, body: splitBody },
     async ({ deps, c, site, body }) => {
       const { rest, split } = await splitLead(deps, site, idOf(c), body.visitor);
       return { ...shown(rest), split: shown(split) };
@@ -201,14 +113,7 @@ function changingLeads(calls: LeadCalls, { deps }: Api): void {
 
   calls.delete(
     "/leads/{id}",
-    {
-      name: "eraseLead",
-      summary: "Erases a person: everything that is theirs, at once",
-      scope: "write",
-      query: eraseQuery,
-      status: 204,
-      answer: z.void(),
-    },
+    { scope: "write", query: eraseQuery, status: 204 },
     async ({ deps, c, site, query }) => await eraseLead(deps, site, idOf(c), query.suppress),
   );
 }
@@ -226,36 +131,24 @@ const patchBody = z
 const splitBody = z.strictObject({
   visitor: z.string("must be the id of a visitor").check(z.minLength(1, "must not be empty")),
 });
-const eraseQuery = z.strictObject({
-  ...SITE,
-  suppress: described(z._default(flag, false), "Whether later messages that name their address are turned away."),
-});
+const eraseQuery = z.strictObject({ ...SITE, suppress: z._default(flag, false) });
 const pageQuery = z.strictObject({ ...SITE, limit, cursor });
 const filters = {
   ...SITE,
-  temperature: described(z.optional(z.string()), "A level of that ladder."),
-  stage: described(z.optional(z.string()), "A level of that ladder."),
-  known: described(z.optional(flag), "Whether it has a userId or an address."),
-  disqualified: described(z._default(flag, false), "Whether disqualified leads are listed too."),
+  temperature: z.optional(z.string()),
+  stage: z.optional(z.string()),
+  known: z.optional(flag),
+  disqualified: z._default(flag, false),
   status: z.optional(z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`)),
-  account: described(
-    z.optional(z.string().check(z.minLength(1, "must not be empty"), z.toLowerCase())),
-    "Domain of the address.",
-  ),
-  q: described(
-    z.optional(
-      z.string().check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
-    ),
-    "Part of the address, a userId, name, firstName, lastName or company; no case.",
+  account: z.optional(z.string().check(z.minLength(1, "must not be empty"), z.toLowerCase())),
+  q: z.optional(
+    z.string().check(z.minLength(1, "must not be empty"), z.maxLength(200, "must be at most 200 characters")),
   ),
   activeSince: z.optional(instant),
-  dimension: described(z.optional(z.string()), "What minScore and maxScore are about, in place of the whole score."),
+  dimension: z.optional(z.string()),
   minScore: z.optional(number),
   maxScore: z.optional(number),
-  sort: described(
-    z._default(z.string(), "-score"),
-    "-score, score, -lastSeen, -scores.<dimension> or id, by which a walk has every lead once.",
-  ),
+  sort: z._default(z.string(), "-score"),
 };
 const listQuery = z.strictObject({ ...filters, limit, cursor });
 const position = z.object({ value: z.number(), id: z.string() });

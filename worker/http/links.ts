@@ -4,7 +4,6 @@ import * as z from "zod/mini";
 import { isEmail } from "../core/identity";
 import { Failure } from "../failure";
 import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
-import * as answers from "./answers";
 import { type Api, siteOf, siteQuery } from "./context";
 import { gif } from "./gif";
 import { Hono } from "./hono";
@@ -18,14 +17,10 @@ export function linkRoutes(api: Api): Hono {
   new Calls(app, api, "E-mail links", (c, scope) => siteOf(api, c, scope)).post(
     "/links",
     {
-      name: "makeLinks",
-      summary: "An open pixel and a click link for a mail to one person, or for many at a time",
       scope: "write",
       query: siteQuery,
       body: z.union([link, manyLinks]),
       bodyMeant: (body) => (isMany(body) ? manyLinks : link),
-      answer: answers.madeLinks,
-      example: { email: "ann@acme.example", url: "https://www.shop.example/pricing", campaign: "spring" },
     },
     async ({ deps, c, site, body }) => {
       const { origin } = new URL(c.req.url);

@@ -1,12 +1,15 @@
 /**
- * `GET /openapi.json`: the calls of the API, told from the declarations that route and check them (OpenAPI 3.1). Nothing
- * of it is written by hand beside them.
+ * `GET /openapi.json`: the calls of the API, told from the declarations that route and check them (OpenAPI 3.1) and the
+ * words and answers of reference/calls/. Nothing of it is written by hand beside them.
  */
 import * as z from "zod/mini";
 import { rulesJsonSchema } from "../core/schema";
-import { problem } from "./answers";
 import { ERRORS, type ErrorCode } from "./errors";
 import { AS } from "./input";
+import { problem } from "./reference/answers";
+import { TOLD } from "./reference/calls";
+import type { Told } from "./reference/calls/told";
+import { IN_PATH, IN_QUERY } from "./reference/parameters";
 import { type Operation, RULES } from "./route";
 import { SESSION_COOKIE } from "./session";
 
@@ -69,12 +72,19 @@ const SECURITY_SCHEMES = {
   writeKeyParameter: { type: "apiKey", in: "query", name: "writeKey", description: "The site's write key." },
 };
 
+/** Where the calls are. */
+const BASE = "/v1";
+
+/** A call with all there is to tell of it. */
+type Whole = Omit<Operation & Told, "query" | "body"> & { query: z.ZodMiniType; body: z.ZodMiniType | null };
+
 /** The description of calls for whoever reaches them under an origin. */
 export function describe(operations: readonly Operation[], origin: string): Description {
   const schemas = new Schemas();
   const paths: Description["paths"] = {};
   for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: described(operation, schemas) };
+    const path = BASE + operation.path;
+    paths[path] = { ...paths[path], [operation.method]: described(whole(operation), schemas) };
   }
   const used = new Set(operations.map(({ tag }) => tag));
   return {
@@ -92,7 +102,15 @@ export function describe(operations: readonly Operation[], origin: string): Desc
   };
 }
 
-function described(operation: Operation, schemas: Schemas): Described {
+function whole(operation: Operation): Whole {
+  const key = `${operation.method.toUpperCase()} ${operation.path}`;
+  const told = TOLD[key];
+  const query = operation.query ?? told?.query;
+  if (!told || !query) throw new Error(`http/reference/calls/ does not tell of ${key}`);
+  return { ...operation, ...told, query, body: operation.body ?? told.body ?? null };
+}
+
+function described(operation: Whole, schemas: Schemas): Described {
   const { name, tag, summary, details, body, isBodyOptional, example } = operation;
   const content = (schema: z.ZodMiniType): Content => ({
     "application/json": { schema: schemas.of(schema, "input"), ...(example === undefined ? {} : { example }) },
@@ -109,29 +127,23 @@ function described(operation: Operation, schemas: Schemas): Described {
   };
 }
 
-function securityOf({ scope, method, body }: Operation): Described["security"] {
+function securityOf({ scope, method, body }: Whole): Described["security"] {
   if (scope !== null) return [{ secretKey: [scope] }, ...(method === "get" ? [{ session: [] }] : [])];
   // Last: without any, where the key stands in the body.
   return [{ writeKeyParameter: [] }, { writeKey: [] }, { secretKey: ["write"] }, ...(body ? [{}] : [])];
 }
 
-const PATH_PARAMETERS: Record<string, string> = {
-  "/leads/{id}": "A lead: lead_…, email:…, user:… or visitor:….",
-  "/sites/{id}": "A site: its id or write key.",
-  "/rules/versions/{version}": "The number of a version.",
-};
-
-function parametersOf({ path, query, ifMatch }: Operation, schemas: Schemas): Parameter[] {
+function parametersOf({ path, query, ifMatch }: Whole, schemas: Schemas): Parameter[] {
   const { properties = {}, required = [] } = schemas.of(query, "input") as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
   };
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]): Parameter => {
-    const about = Object.entries(PATH_PARAMETERS).find(([part]) => path.includes(part))?.[1];
+    const about = Object.entries(IN_PATH).find(([part]) => path.includes(part))?.[1];
     const type = name === "version" ? "integer" : "string";
     return { name, in: "path", required: true, ...(about ? { description: about } : {}), schema: { type } };
   });
-  const inQuery = Object.entries(properties).map(([name, { description, ...schema }]): Parameter => {
+  const inQuery = Object.entries(properties).map(([name, { description = IN_QUERY[name], ...schema }]): Parameter => {
     const about = typeof description === "string" ? { description } : {};
     return { name, in: "query", required: required.includes(name), ...about, schema };
   });
@@ -146,7 +158,7 @@ function parametersOf({ path, query, ifMatch }: Operation, schemas: Schemas): Pa
 }
 
 /** The errors that a call may answer with: those of all calls of its kind, and its own. */
-function errorsOf({ scope, path, body, contentType, errors = [], query }: Operation): ErrorCode[] {
+function errorsOf({ scope, path, body, contentType, errors = [], query }: Whole): ErrorCode[] {
   if (contentType === "image/gif") return [];
   const isAbout = path.includes("{") || (scope !== null && query instanceof z.ZodMiniObject && "site" in query.shape);
   const found: ErrorCode[] = [
@@ -164,7 +176,7 @@ function errorsOf({ scope, path, body, contentType, errors = [], query }: Operat
   return Object.keys(ERRORS).filter((code): code is ErrorCode => found.some((one) => one === code));
 }
 
-function responsesOf(operation: Operation, schemas: Schemas): Described["responses"] {
+function responsesOf(operation: Whole, schemas: Schemas): Described["responses"] {
   const { status = 200, answer, contentType = "application/json" } = operation;
   const good =
     status === 204

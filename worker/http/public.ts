@@ -2,19 +2,16 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
-import * as z from "zod/mini";
 import { BATCH_MAX_MESSAGES, type Rejection, type WireReply } from "../../snippet/wire";
 import { type Accepted, ingestOrQueue } from "../backlog";
-import { described } from "../core/described";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
-import { clientTime, ID_MAX_CHARS, isId, messageSchema, type Received, receive } from "../core/message";
+import { clientTime, isId, type Received, receive } from "../core/message";
 import { Failure } from "../failure";
 import { redeem } from "../links";
 import { prove } from "../tokens";
 import { type Answer, answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
-import * as answers from "./answers";
 import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
@@ -26,7 +23,7 @@ import { noteOutcome } from "./observe";
 import { publicCall } from "./route";
 
 /** Most messages in a body sent with a secret key. */
-const TRUSTED_MAX_MESSAGES = 1_000;
+export const TRUSTED_MAX_MESSAGES = 1_000;
 /** Life of the visitor's cookie, seconds: browsers keep none for longer than 400 days. */
 const COOKIE_MAX_AGE_S = 400 * 86_400;
 export const COOKIE = "kelvin";
@@ -34,7 +31,7 @@ export const COOKIE = "kelvin";
 const PREFLIGHT_MAX_AGE_S = 7_200;
 
 /** Paths of a single message, by type: the HTTP API's, and the short ones that Segment's script in the browser uses. */
-const PATHS: readonly [path: string, type: EventType][] = (
+export const PATHS: readonly [path: string, type: EventType][] = (
   ["track", "page", "screen", "identify", "group", "alias"] as const
 ).flatMap((type) => [
   [type, type],
@@ -56,39 +53,15 @@ export function publicRoutes(api: Api): Hono {
     app.use(`/${path}`, async (c, next) => await (c.req.method === "OPTIONS" ? open : allowOrigin)(c, next));
   }
   eventCalls(app, api);
-  publicCall(
-    app,
-    api,
-    ["get", "/pixel.gif"],
-    {
-      name: "pixel",
-      summary: "An event of a page without script; always a transparent picture, whatever is wrong",
-      details: "event=page is a page view, any other text a track event; other parameters become properties.",
-      query: pixelQuery,
-      answer: z.string(),
-      contentType: "image/gif",
-    },
-    async (c) => {
-      // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
-      if (c.req.method === "GET")
-        await pixel(c, api).catch((error) => {
-          if (!(error instanceof Failure)) logError(routeOf(c), error);
-        });
-      return gif(c);
-    },
-  );
-  publicCall(
-    app,
-    api,
-    ["get", "/me"],
-    {
-      name: "getMe",
-      summary: "The temperature of a visitor, for servers and edge code; nothing is written",
-      query: z.object({ writeKey: z.optional(writeKey), anonymousId: z.optional(anonymousId) }),
-      answer: answers.standingReply,
-    },
-    async (c) => await me(c, api),
-  );
+  publicCall(app, api, ["get", "/pixel.gif"], async (c) => {
+    // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
+    if (c.req.method === "GET")
+      await pixel(c, api).catch((error) => {
+        if (!(error instanceof Failure)) logError(routeOf(c), error);
+      });
+    return gif(c);
+  });
+  publicCall(app, api, ["get", "/me"], async (c) => await me(c, api));
   return app;
 }
 
@@ -103,90 +76,21 @@ const allowOrigin: MiddlewareHandler = async (c, next) => {
   await next();
 };
 
-const writeKey = described(z.string(), "The site's write key, where it is not the Basic user name.");
-const anonymousId = described(
-  z.string().check(z.minLength(1), z.maxLength(ID_MAX_CHARS)),
-  "The visitor; that of its cookie where left out.",
-);
-const pixelQuery = z.looseObject({
-  writeKey,
-  event: z.string(),
-  anonymousId: z.optional(anonymousId),
-  path: z.optional(z.string()),
-  messageId: z.optional(z.string()),
-});
-
 function eventCalls(app: Hono, api: Api): void {
-  const common = {
-    query: z.object({ writeKey: z.optional(writeKey), site: described(z.optional(z.string()), SITE_HINT) }),
-    answer: answers.reply,
-    whenQueued: "Taken, and counted a little later: the database is busy. The temperature is the last one known.",
-    errors: ["rate_limited", "over_budget"],
-  } as const;
-  publicCall(
-    app,
-    api,
-    ["post", "/batch"],
-    {
-      ...common,
-      name: "sendBatch",
-      summary: "Events, as messages of the Segment spec; answered when they are stored",
-      details:
-        "One bad message never sinks its batch: it is listed in rejected. A messageId counts once per site. The content " +
-        "type does not matter; the body may be gzip.",
-      body: batchSchema,
-      example: { writeKey: "demo", batch: [{ type: "page", anonymousId: "ann", properties: { path: "/pricing" } }] },
-    },
-    async (c) => {
+  publicCall(app, api, ["post", "/batch"], async (c) => {
+    await limitAddress(c, api);
+    const body = await readObject(c.req.raw);
+    if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
+    return await accept(c, api, body, body.batch);
+  });
+  for (const [path, type] of PATHS) {
+    publicCall(app, api, ["post", `/${path}`], async (c) => {
       await limitAddress(c, api);
       const body = await readObject(c.req.raw);
-      if (!Array.isArray(body.batch)) throw new Failure("invalid_request", '"batch" must be an array of messages.');
-      return await accept(c, api, body, body.batch);
-    },
-  );
-  for (const [path, type] of PATHS) {
-    const isShort = path !== type;
-    publicCall(
-      app,
-      api,
-      ["post", `/${path}`],
-      {
-        ...common,
-        name: isShort ? `send${titled(type)}Short` : `send${titled(type)}`,
-        summary: isShort ? `Short for /v1/${type}, as Segment's script for browsers calls it` : `One ${type} message`,
-        body: z.extend(z.omit(messageSchema, { type: true }), { writeKey: z.optional(writeKey) }),
-        example: { writeKey: "demo", anonymousId: "ann", ...EXAMPLES[type] },
-      },
-      async (c) => {
-        await limitAddress(c, api);
-        const body = await readObject(c.req.raw);
-        return await accept(c, api, body, [{ ...body, type }]);
-      },
-    );
+      return await accept(c, api, body, [{ ...body, type }]);
+    });
   }
 }
-
-const SITE_HINT = "With a secret key: the site, by id or write key.";
-const titled = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1);
-const EXAMPLES: Record<EventType, object> = {
-  page: { properties: { path: "/pricing" } },
-  screen: { name: "Start" },
-  track: { event: "File Downloaded", properties: { file: "guide.pdf" } },
-  identify: { userId: "42", traits: { email: "ann@acme.example" } },
-  group: { groupId: "acme", traits: { name: "Acme" } },
-  alias: { userId: "42", previousId: "ann" },
-};
-
-/** The body of a batch. Its messages are checked one by one, so that none sinks the others. */
-const batchSchema = z.object({
-  writeKey: z.optional(writeKey),
-  sentAt: described(
-    z.optional(z.union([z.string(), z.number()])),
-    "The client's clock at sending, by which timestamps are corrected.",
-  ),
-  batch: described(z.array(messageSchema), `At most ${BATCH_MAX_MESSAGES}; with a secret key ${TRUSTED_MAX_MESSAGES}.`),
-  context: described(z.optional(z.looseObject({})), "Holds for each of the messages."),
-});
 
 async function me(c: Context, api: Api): Promise<Response> {
   await limitAddress(c, api);

@@ -9,11 +9,9 @@ import { Failure } from "../failure";
 import { openLead } from "../leads";
 import { recordOutcome } from "../outcomes";
 import { distributionReport, personalisationReport, rulesReport, temperaturesReport } from "../reports";
-import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { instant } from "./input";
-import * as reports from "./report-answers";
 import { Calls } from "./route";
 
 /** Most days of one report: a year, and the same day of the year before. */
@@ -29,16 +27,7 @@ export function reportRoutes(api: Api): Hono {
 
   calls.post(
     "/outcomes",
-    {
-      name: "recordOutcome",
-      summary: "What became of a lead: won, lost or converted",
-      scope: "write",
-      query: siteQuery,
-      body: outcomeBody,
-      status: 201,
-      answer: answers.outcome,
-      example: { lead: "email:ann@acme.example", outcome: "won", value: 1200 },
-    },
+    { scope: "write", query: siteQuery, body: outcomeBody, status: 201 },
     async ({ deps, site, body: { lead, ...ended } }) => {
       if (ended.at !== undefined && ended.at > deps.clock() + AT_TOLERANCE_MS) {
         throw new Failure("invalid_request", "at must not be in the future: an outcome is what has happened.");
@@ -48,20 +37,13 @@ export function reportRoutes(api: Api): Hono {
     },
   );
 
-  calls.get(
-    "/reports/distribution",
-    { ...report, name: "reportDistribution", summary: "Leads by score", answer: reports.distribution },
-    async ({ deps, site }) => await distributionReport(deps, site),
-  );
+  calls.get("/reports/distribution", report, async ({ deps, site }) => await distributionReport(deps, site));
 
   calls.get(
     "/reports/temperatures",
     {
       ...report,
-      name: "reportTemperatures",
-      summary: "Leads by level, day by day",
       query: temperaturesQuery,
-      answer: reports.temperatures,
     },
     async ({ deps, site, query: { ladder, from, to } }) => {
       const ladders = laddersOf(site.rules.ladders, ladder);
@@ -73,9 +55,6 @@ export function reportRoutes(api: Api): Hono {
     "/reports/rules",
     {
       ...report,
-      name: "reportRules",
-      summary: "Whether score and rules foretold the outcomes",
-      answer: reports.rulesEvidence,
     },
     async ({ deps, site }) => await rulesReport(deps, site),
   );
@@ -84,9 +63,6 @@ export function reportRoutes(api: Api): Hono {
     "/reports/personalisation",
     {
       ...report,
-      name: "reportPersonalisation",
-      summary: "What personalisation was worth: shown, clicked, converted, and the uplift over those held out",
-      answer: reports.personalisation,
     },
     async ({ deps, site }) => await personalisationReport(deps, site),
   );

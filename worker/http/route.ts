@@ -1,6 +1,7 @@
 /**
  * Calls of the REST API, each declared once: Hono routes by the declaration, query and body are checked by its schemas,
- * and http/openapi.ts tells it. What a handler gets has been checked; what it returns is of the type of `answer`.
+ * and http/openapi.ts tells it, in the words of http/reference/calls/. What a handler gets has been checked; what it
+ * returns is of the type of the `answer` told of there.
  */
 import type { Context } from "hono";
 import type * as z from "zod/mini";
@@ -10,58 +11,42 @@ import type { Deps } from "../deps";
 import { readJson } from "./body";
 import { BOOKMARK, reading, writing } from "./bookmark";
 import type { Api } from "./context";
-import type { ErrorCode } from "./errors";
 import type { Hono } from "./hono";
 import { checked, queryOf } from "./input";
+import type { AnswerOf, Path } from "./reference/calls";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
-
-/** What there is to tell of a call. */
-export interface Declared {
-  /** The operationId: what a generated client calls it. */
-  name: string;
-  summary: string;
-  /** More than the summary says, in plain sentences. */
-  details?: string;
-  /** Errors that this call has beside those of all calls of its kind. */
-  errors?: readonly ErrorCode[];
-  /** Of the answer, 200 where left out; 204 has no body. */
-  status?: 201 | 202 | 204;
-  /** When it answers the same with 202, for what is not done yet. */
-  whenQueued?: string;
-  /** Of the answer, JSON where left out. */
-  contentType?: string;
-  /** An example of the body. */
-  example?: unknown;
-  /** Whether it takes the ETag of what it replaces. */
-  ifMatch?: true;
-}
 
 /** The id of the schema of rule documents, which is core/schema.ts's. */
 export const RULES = "Rules";
 
-/** A call as the description tells it. */
-export interface Operation extends Declared {
+/** A call as its route declares it; what else there is to tell of it is in http/reference/calls/. */
+export interface Operation {
   method: Method;
-  /** Whole path, parameters in braces. */
+  /** Below /v1, parameters in braces. */
   path: string;
   tag: string;
   /** `null`: under a site's write key. */
   scope: Scope | null;
-  query: z.ZodMiniType;
+  /** `null`: the route reads it itself. */
+  query: z.ZodMiniType | null;
   body: z.ZodMiniType | null;
   isBodyOptional?: boolean;
-  answer: z.ZodMiniType;
+  status?: Status;
 }
 
-interface Reading<Q, A> extends Declared {
+/** Of the answer; 204 has no body. */
+type Status = 201 | 202 | 204;
+
+interface Reading<Q> {
   scope: Scope;
   /** Of the parameters; what it does not name is refused. */
   query: z.ZodMiniType<Q>;
-  answer: z.ZodMiniType<A>;
+  /** 200 where left out. */
+  status?: Status;
 }
 
-interface Sending<Q, B, A> extends Reading<Q, A> {
+interface Sending<Q, B> extends Reading<Q> {
   body: z.ZodMiniType<B>;
   /** What a call without a body means; left out: the body must be there. */
   emptyBody?: unknown;
@@ -87,8 +72,6 @@ interface About {
 /** A handler's answer: what goes out as JSON, or a response of its own. */
 type Answered<A> = Promise<A | Response>;
 
-const BASE = "/v1";
-
 /** Calls of marketers' programs that share a tag and what they are about. */
 export class Calls<S extends About | undefined> {
   constructor(
@@ -99,27 +82,32 @@ export class Calls<S extends About | undefined> {
     private readonly admit: (c: Context, scope: Scope) => Promise<S>,
   ) {}
 
-  get<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
+  get<P extends Path<"GET">, Q>(path: P, spec: Reading<Q>, handler: Reader<S, Q, `GET ${P}`>): void {
     this.register("get", path, spec, (c) => readingAgain(() => this.answered(c, spec, handler)));
   }
 
-  delete<Q, A>(path: string, spec: Reading<Q, A>, handler: (call: Call<S, Q>) => Answered<NoInfer<A>>): void {
+  delete<P extends Path<"DELETE">, Q>(path: P, spec: Reading<Q>, handler: Reader<S, Q, `DELETE ${P}`>): void {
     this.register("delete", path, spec, (c) => this.answered(c, spec, handler));
   }
 
-  post<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+  post<P extends Path<"POST">, Q, B>(path: P, spec: Sending<Q, B>, handler: Writer<S, Q, B, `POST ${P}`>): void {
     this.send("post", path, spec, handler);
   }
 
-  put<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+  put<P extends Path<"PUT">, Q, B>(path: P, spec: Sending<Q, B>, handler: Writer<S, Q, B, `PUT ${P}`>): void {
     this.send("put", path, spec, handler);
   }
 
-  patch<Q, B, A>(path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+  patch<P extends Path<"PATCH">, Q, B>(path: P, spec: Sending<Q, B>, handler: Writer<S, Q, B, `PATCH ${P}`>): void {
     this.send("patch", path, spec, handler);
   }
 
-  private send<Q, B, A>(method: Method, path: string, spec: Sending<Q, B, A>, handler: Handler<S, Q, B, A>): void {
+  private send<Q, B, A>(
+    method: Method,
+    path: string,
+    spec: Sending<Q, B>,
+    handler: (call: Call<S, Q> & { body: B }) => Answered<A>,
+  ): void {
     this.register(method, path, spec, async (c) => {
       return await this.answered(c, spec, async (call) => {
         const body = await readJson(c.req.raw, spec.emptyBody);
@@ -131,7 +119,7 @@ export class Calls<S extends About | undefined> {
   /** Lets a call in and has it answered; what is about a site carries a bookmark. */
   private async answered<Q, A>(
     c: Context,
-    { scope, query }: Reading<Q, unknown>,
+    { scope, query }: Reading<Q>,
     handler: (call: Call<S, Q>) => Answered<A>,
   ): Answered<A> {
     const site = await this.admit(c, scope);
@@ -146,16 +134,16 @@ export class Calls<S extends About | undefined> {
     return answer;
   }
 
-  private register<A>(
+  private register(
     method: Method,
     path: string,
-    spec: Reading<unknown, A> & Partial<Sending<unknown, unknown, A>>,
-    work: (c: Context) => Answered<A>,
+    spec: Reading<unknown> & Partial<Sending<unknown, unknown>>,
+    work: (c: Context) => Answered<unknown>,
   ): void {
     const { tag } = this;
     const body = spec.body ?? null;
     const isBodyOptional = spec.emptyBody !== undefined;
-    this.api.operations.push({ ...spec, method, path: BASE + path, tag, body, isBodyOptional });
+    this.api.operations.push({ ...spec, method, path, tag, body, isBodyOptional });
     this.app.on(method.toUpperCase(), honoPath(path), async (c) => {
       const answer = await work(c);
       if (answer instanceof Response) return answer;
@@ -167,18 +155,17 @@ export class Calls<S extends About | undefined> {
 /** Whether a call changes nothing. */
 export const isReading = (c: Context) => c.req.method === "GET" || c.req.method === "HEAD";
 
-type Handler<S, Q, B, A> = (call: Call<S, Q> & { body: B }) => Answered<NoInfer<A>>;
+type Reader<S, Q, K extends string> = (call: Call<S, Q>) => Answered<AnswerOf<K>>;
+type Writer<S, Q, B, K extends string> = (call: Call<S, Q> & { body: B }) => Answered<AnswerOf<K>>;
 
 /** A call under a site's write key. It reads query and body itself: a bad message must not sink its batch. */
 export function publicCall(
   app: Hono,
   { operations }: Api,
   [method, path]: [method: Method, path: string],
-  spec: Declared & { query: z.ZodMiniType; body?: z.ZodMiniType; answer: z.ZodMiniType },
   handler: (c: Context) => Promise<Response>,
 ): void {
-  const body = spec.body ?? null;
-  operations.push({ ...spec, method, path: BASE + path, tag: "Events", scope: null, body });
+  operations.push({ method, path, tag: "Events", scope: null, query: null, body: null });
   app.on(method.toUpperCase(), honoPath(path), handler);
 }
 

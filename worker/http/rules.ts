@@ -1,7 +1,7 @@
 /** Rules: read, publish, look back, check and try out. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
+import { withMeta } from "../core/described";
 import { listVersions, type RulesVersion } from "../db/rules";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
@@ -10,7 +10,6 @@ import { presets } from "../presets";
 import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
-import * as answers from "./answers";
 import { type Api, later, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
@@ -26,13 +25,7 @@ export function rulesRoutes(api: Api): Hono {
   // The same for all sites.
   new Calls(app, api, "Rules", (c, scope) => requireScope(api, c, scope)).get(
     "/rules/presets",
-    {
-      name: "listPresets",
-      summary: "The sets that a site can begin with",
-      scope: "read",
-      query: siteQuery,
-      answer: answers.list(z.strictObject({ name: z.string(), rules: z.looseObject({}) })),
-    },
+    { scope: "read", query: siteQuery },
     async ({ deps }) => {
       const all = await presets(deps.files);
       return { data: Object.entries(all).map(([name, rules]) => ({ name, rules })), nextCursor: null };
@@ -52,52 +45,20 @@ function publishing(calls: RulesCalls): void {
     return answer(c, version, document);
   };
 
-  calls.get(
-    "/rules",
-    {
-      name: "getRules",
-      summary: "The rules in force",
-      details: "The answer has an ETag, the version in quotes.",
-      scope: "read",
-      query: siteQuery,
-      answer: answers.published,
-    },
-    async ({ deps, c, site }) => {
-      const { version, document } = await rulesInForce(deps, site.id);
-      return answer(c, version, JSON.parse(document));
-    },
-  );
+  calls.get("/rules", { scope: "read", query: siteQuery }, async ({ deps, c, site }) => {
+    const { version, document } = await rulesInForce(deps, site.id);
+    return answer(c, version, JSON.parse(document));
+  });
 
   calls.put(
     "/rules",
-    {
-      name: "publishRules",
-      summary: "Publishes a document as the next version",
-      details: "With If-Match only if that version is in force still. Every lead is scored anew from its whole log.",
-      scope: "write",
-      query: publishQuery,
-      body: rulesDocument,
-      answer: answers.published,
-      errors: ["stale", "invalid_rules"],
-      example: MINIMAL,
-      ifMatch: true,
-    },
+    { scope: "write", query: publishQuery, body: rulesDocument },
     async ({ deps, c, site, query, body }) => await publish(c, deps, site.id, body, query.notify),
   );
 
   calls.post(
     "/rules/rollback",
-    {
-      name: "rollBackRules",
-      summary: "Publishes an earlier version again, as the next one",
-      scope: "write",
-      query: publishQuery,
-      body: z.strictObject({ version }),
-      answer: answers.published,
-      errors: ["stale", "invalid_rules"],
-      example: { version: 1 },
-      ifMatch: true,
-    },
+    { scope: "write", query: publishQuery, body: z.strictObject({ version }) },
     async ({ deps, c, site, query, body }) => {
       const { document } = await rulesVersion(deps, site.id, body.version);
       return await publish(c, deps, site.id, JSON.parse(document), query.notify);
@@ -108,13 +69,7 @@ function publishing(calls: RulesCalls): void {
 function versions(calls: RulesCalls): void {
   calls.get(
     "/rules/versions",
-    {
-      name: "listRulesVersions",
-      summary: "All versions, latest first, with how far the leads have come over to each",
-      scope: "read",
-      query: z.strictObject({ ...SITE, limit, cursor }),
-      answer: answers.list(answers.rulesVersion),
-    },
+    { scope: "read", query: z.strictObject({ ...SITE, limit, cursor }) },
     async ({ deps, site: { id }, query }) => {
       const before = decodeCursor(query.cursor, z.object({ version }))?.version ?? Number.MAX_SAFE_INTEGER;
       const inForce = await rulesInForce(deps, id);
@@ -125,72 +80,34 @@ function versions(calls: RulesCalls): void {
     },
   );
 
-  calls.get(
-    "/rules/versions/{version}",
-    {
-      name: "getRulesVersion",
-      summary: "One version with its document",
-      scope: "read",
-      query: siteQuery,
-      answer: answers.wholeVersion,
-    },
-    async ({ deps, c, site: { id } }) => {
-      const wanted = checked(z.object({ version: z.pipe(z.coerce.number(), version) }), {
-        version: c.req.param("version"),
-      });
-      const found = await rulesVersion(deps, id, wanted.version);
-      const inForce = await rulesInForce(deps, id);
-      return { ...showVersion(found, inForce.version), rules: JSON.parse(found.document) };
-    },
-  );
+  calls.get("/rules/versions/{version}", { scope: "read", query: siteQuery }, async ({ deps, c, site: { id } }) => {
+    const wanted = checked(z.object({ version: z.pipe(z.coerce.number(), version) }), {
+      version: c.req.param("version"),
+    });
+    const found = await rulesVersion(deps, id, wanted.version);
+    const inForce = await rulesInForce(deps, id);
+    return { ...showVersion(found, inForce.version), rules: JSON.parse(found.document) };
+  });
 }
 
 function trying(calls: RulesCalls): void {
-  const draft = {
-    scope: "read",
-    query: siteQuery,
-    body: rulesDocument,
-    errors: ["invalid_rules"],
-    example: MINIMAL,
-  } as const;
+  const draft = { scope: "read", query: siteQuery, body: rulesDocument } as const;
 
-  calls.post(
-    "/rules/check",
-    {
-      ...draft,
-      name: "checkRules",
-      summary: "Validates a document, and tells what is questionable about one that is valid",
-      answer: answers.checkedRules,
-    },
-    async ({ deps, site, body }) => ({ valid: true as const, findings: await checkRules(deps, site, body) }),
-  );
+  calls.post("/rules/check", draft, async ({ deps, site, body }) => ({
+    valid: true as const,
+    findings: await checkRules(deps, site, body),
+  }));
 
-  calls.post(
-    "/rules/preview",
-    {
-      ...draft,
-      name: "previewRules",
-      summary: "What a document would do to the leads there are; nothing is written",
-      answer: answers.preview,
-    },
-    async ({ deps, site, body }) => {
-      const { moved: _, ...preview } = await previewRules(deps, site, body);
-      return preview;
-    },
-  );
+  calls.post("/rules/preview", draft, async ({ deps, site, body }) => {
+    const { moved: _, ...preview } = await previewRules(deps, site, body);
+    return preview;
+  });
 }
 
 /** Any JSON: core/compile.ts says all that is wrong with it. Described by the schema at `/rules.schema.json`. */
 const rulesDocument = withMeta(z.unknown(), { id: RULES });
-const MINIMAL = {
-  rules: [{ id: "pricing", on: "page", where: { path: "/pricing*" }, points: 15 }],
-  levels: { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 35 } } }] },
-};
 const version = z.int("must be a version's number").check(z.gte(1, "must be a version's number"));
-const publishQuery = z.strictObject({
-  ...SITE,
-  notify: described(z._default(flag, false), "Whether levels crossed because of it are announced."),
-});
+const publishQuery = z.strictObject({ ...SITE, notify: z._default(flag, false) });
 
 function answer(c: Context, version: number, rules: unknown): Response {
   return c.json({ version, rules }, 200, { ETag: `"${version}"` });

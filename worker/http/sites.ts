@@ -10,7 +10,6 @@ import { Failure } from "../failure";
 import { moveOf, moveSite } from "../move";
 import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret } from "../sites";
 import { requireScope } from "./access";
-import * as answers from "./answers";
 import { type Api, noQuery, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { Calls } from "./route";
@@ -18,39 +17,16 @@ import { Calls } from "./route";
 export function siteRoutes(api: Api): Hono {
   const app = new Hono();
   accountCalls(new Calls(app, api, "Sites", (c, scope) => requireScope(api, c, scope)), api);
-  const change = {
-    scope: "admin",
-    body: siteChanges,
-    answer: answers.site,
-    example: { origins: ["https://www.shop.example", "https://shop.example"] },
-  } as const;
+  const change = { scope: "admin", query: siteQuery, body: siteChanges } as const;
   const changed = async ({ deps, site, body }: { deps: Deps; site: SiteRules; body: z.output<typeof siteChanges> }) =>
     showSite(await changeSite(deps, site, body));
 
-  new Calls(app, api, "Sites", (c, scope) => siteOf(api, c, scope)).patch(
-    "/sites",
-    { ...change, name: "changeSite", summary: "Changes the site that ?site= names", query: siteQuery },
-    changed,
-  );
+  new Calls(app, api, "Sites", (c, scope) => siteOf(api, c, scope)).patch("/sites", change, changed);
   const named = new Calls(app, api, "Sites", (c, scope) => namedSite(api, c, scope));
-  named.patch(
-    "/sites/{id}",
-    { ...change, name: "changeSiteById", summary: "Changes a site", query: siteQuery },
-    changed,
-  );
+  named.patch("/sites/{id}", change, changed);
   named.post(
     "/sites/{id}/identity-secret",
-    {
-      name: "rotateIdentitySecret",
-      summary: "A new identity secret, shown only now; the one before holds for overlap more",
-      scope: "admin",
-      query: siteQuery,
-      body: rotation,
-      emptyBody: {},
-      answer: answers.identitySecret,
-      errors: ["conflict"],
-      example: { overlap: "12h" },
-    },
+    { scope: "admin", query: siteQuery, body: rotation, emptyBody: {} },
     async ({ deps, site, body }) => {
       const rotated = await rotateIdentitySecret(deps, site, body.overlap);
       const previousUntil = new Date(rotated.identityPreviousUntil).toISOString();
@@ -64,69 +40,25 @@ export function siteRoutes(api: Api): Hono {
 function moveCalls(calls: Calls<SiteRules>, { deps }: Api): void {
   calls.post(
     "/sites/{id}/move",
-    {
-      name: "moveSite",
-      summary: "Moves a site to another database, or goes on with it",
-      details:
-        "Each call goes on for a few seconds, and the run of every minute does too; done when state is done. Beacons are " +
-        "told to come again while state is copying. To the database that it still lives in: calls the move off.",
-      scope: "admin",
-      query: siteQuery,
-      body: z.strictObject({ database }),
-      status: 202,
-      answer: answers.move,
-      errors: ["conflict"],
-      example: { database: "DB_1" },
-    },
+    { scope: "admin", query: siteQuery, body: z.strictObject({ database }), status: 202 },
     async ({ site, body }) => {
       await moveSite(deps, site, body.database);
       return await moveOf(deps, site);
     },
   );
-  calls.get(
-    "/sites/{id}/move",
-    {
-      name: "getMove",
-      summary: "How the latest move of a site stands",
-      scope: "admin",
-      query: siteQuery,
-      answer: answers.move,
-    },
-    async ({ site }) => await moveOf(deps, site),
-  );
+  calls.get("/sites/{id}/move", { scope: "admin", query: siteQuery }, async ({ site }) => await moveOf(deps, site));
 }
 
 function accountCalls(calls: Calls<undefined>, { deps }: Api): void {
-  calls.get(
-    "/sites",
-    {
-      name: "listSites",
-      summary: "All sites",
-      scope: "admin",
-      query: noQuery,
-      answer: answers.list(answers.site),
-    },
-    async () => ({ data: (await allSites(deps)).map(showSite), nextCursor: null }),
-  );
+  calls.get("/sites", { scope: "admin", query: noQuery }, async () => ({
+    data: (await allSites(deps)).map(showSite),
+    nextCursor: null,
+  }));
 
-  calls.post(
-    "/sites",
-    {
-      name: "createSite",
-      summary: "Makes a site, with rules to start from",
-      scope: "admin",
-      query: siteQuery,
-      body: newSite,
-      status: 201,
-      answer: answers.newSite,
-      errors: ["conflict"],
-      example: { name: "Shop", origins: ["https://www.shop.example"] },
-    },
-    async ({ body }) => {
-      const site = await createSite(deps, body);
-      return { ...showSite(site), identitySecret: site.identitySecret };
-    },
-  );
+  calls.post("/sites", { scope: "admin", query: siteQuery, body: newSite, status: 201 }, async ({ body }) => {
+    const site = await createSite(deps, body);
+    return { ...showSite(site), identitySecret: site.identitySecret };
+  });
 }
 
 /** The site in the path. */

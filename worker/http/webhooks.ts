@@ -4,8 +4,8 @@ import * as z from "zod/mini";
 import { ANNOUNCEMENT_TYPES } from "../core/announce";
 import { type Delivery, listDeliveries } from "../db/outbox";
 import { listWebhooks, type Webhook } from "../db/webhooks";
+import { deliverTest } from "../deliver";
 import { createWebhook, openWebhook, redeliver, removeWebhook } from "../webhooks";
-import * as answers from "./answers";
 import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { cursor, decodeCursor, limit, pageOf } from "./input";
@@ -17,17 +17,7 @@ export function webhookRoutes(api: Api): Hono {
 
   calls.post(
     "/webhooks",
-    {
-      name: "createWebhook",
-      summary: "Makes a webhook; its secret is shown only now",
-      scope: "write",
-      query: siteQuery,
-      body: newWebhook,
-      status: 201,
-      answer: answers.newWebhook,
-      errors: ["conflict"],
-      example: { url: "https://www.shop.example/kelvin", events: ["lead.level.changed"] },
-    },
+    { scope: "write", query: siteQuery, body: newWebhook, status: 201 },
     async ({ deps, c, site, body }) => {
       const webhook = await createWebhook(deps, site, body);
       c.header("Cache-Control", "no-store");
@@ -35,63 +25,33 @@ export function webhookRoutes(api: Api): Hono {
     },
   );
 
-  calls.get(
-    "/webhooks",
-    {
-      name: "listWebhooks",
-      summary: "Webhooks of a site, latest first",
-      scope: "read",
-      query: pageQuery,
-      answer: answers.list(answers.webhook),
-    },
-    async ({ deps, site, query }) => {
-      const rows = await listWebhooks(deps.db, site.id, decodeCursor(query.cursor, position), query.limit + 1);
-      return pageOf(rows, query.limit, showWebhook, ({ createdAt, id }) => ({ createdAt, id }));
-    },
-  );
+  calls.get("/webhooks", { scope: "read", query: pageQuery }, async ({ deps, site, query }) => {
+    const rows = await listWebhooks(deps.db, site.id, decodeCursor(query.cursor, position), query.limit + 1);
+    return pageOf(rows, query.limit, showWebhook, ({ createdAt, id }) => ({ createdAt, id }));
+  });
 
   calls.delete(
     "/webhooks/{id}",
-    {
-      name: "deleteWebhook",
-      summary: "Takes a webhook away, with what it has yet to tell",
-      scope: "write",
-      query: siteQuery,
-      status: 204,
-      answer: z.void(),
-    },
+    { scope: "write", query: siteQuery, status: 204 },
     async ({ deps, c, site }) => await removeWebhook(deps, site, idOf(c)),
   );
 
-  calls.get(
-    "/webhooks/{id}/deliveries",
-    {
-      name: "listDeliveries",
-      summary: "What a webhook was called with and what came of it, latest first",
-      scope: "read",
-      query: pageQuery,
-      answer: answers.list(answers.delivery),
-    },
-    async ({ deps, c, site, query }) => {
-      const { id } = await openWebhook(deps, site, idOf(c));
-      const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
-      const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
-      return pageOf(rows, query.limit, showDelivery, (row) => ({ id: row.id }));
-    },
+  calls.get("/webhooks/{id}/deliveries", { scope: "read", query: pageQuery }, async ({ deps, c, site, query }) => {
+    const { id } = await openWebhook(deps, site, idOf(c));
+    const after = decodeCursor(query.cursor, z.object({ id: z.string() }))?.id ?? null;
+    const rows = await listDeliveries(deps.db, id, after, query.limit + 1);
+    return pageOf(rows, query.limit, showDelivery, (row) => ({ id: row.id }));
+  });
+
+  calls.post(
+    "/webhooks/{id}/test",
+    { scope: "write", query: siteQuery, body: z.strictObject({}), emptyBody: {} },
+    async ({ deps, c, site }) => await deliverTest(deps, await openWebhook(deps, site, idOf(c))),
   );
 
   calls.post(
     "/webhooks/{id}/redeliver",
-    {
-      name: "redeliver",
-      summary: "Calls again with one delivery, or with all that failed",
-      scope: "write",
-      query: siteQuery,
-      body: redelivery,
-      emptyBody: {},
-      status: 202,
-      answer: answers.redelivered,
-    },
+    { scope: "write", query: siteQuery, body: redelivery, emptyBody: {}, status: 202 },
     async ({ deps, c, site, body }) => {
       const webhook = await openWebhook(deps, site, idOf(c));
       return { redelivered: await redeliver(deps, webhook, body.delivery ?? null) };

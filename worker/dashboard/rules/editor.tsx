@@ -1,10 +1,10 @@
 /**
- * A draft of the rules, as a table or as JSON: checked, tried on leads, and published. One form, so the draft goes along
- * with whatever button is pressed, and everything works without script; with it the check runs while one types.
+ * A draft of the rules, as a table or as JSON: checked, tried on leads, and reviewed before it is published. One form, so
+ * the draft goes along with whatever button is pressed, and everything works without script; with it the check runs while
+ * one types.
  */
 import type { FC } from "hono/jsx";
 import type { Frame, Preview, Trial } from "../data";
-import { plural } from "../format";
 import { link, Notice, Token } from "../layout";
 import { Diff } from "./diff";
 import { RulesFrame } from "./document";
@@ -195,7 +195,7 @@ const JsonView: FC<{ draft: Judged; isWrong: boolean; events: readonly string[] 
   </div>
 );
 
-const Actions: FC<EditorProps> = ({ frame, notify, outcome }) => (
+const Actions: FC<EditorProps> = ({ frame, notify }) => (
   <div class="editor-actions editor-bar">
     <button type="submit" name="action" value="check">
       Check
@@ -205,13 +205,11 @@ const Actions: FC<EditorProps> = ({ frame, notify, outcome }) => (
     </button>
     {frame.mayWrite ? (
       <>
-        <button type="submit" name="action" value="publish" class="primary">
-          Publish{outcome?.kind === "previewed" && `: ${plural(outcome.preview.moved, "lead moves", "leads move")}`}
+        {/* What was ticked where it was about to be published. */}
+        {notify && <input type="hidden" name="notify" value="true" />}
+        <button type="submit" name="action" value="review" class="primary">
+          Publish…
         </button>
-        <label class="tick">
-          <input type="checkbox" name="notify" value="true" checked={notify} />
-          <span>announce to webhooks the levels that change by it</span>
-        </label>
       </>
     ) : (
       <span class="muted">Your key may not publish.</span>
@@ -222,7 +220,7 @@ const Actions: FC<EditorProps> = ({ frame, notify, outcome }) => (
 const Result: FC<EditorProps & { outcome: Outcome }> = ({ frame, outcome, draft }) => {
   switch (outcome.kind) {
     case "previewed":
-      return <PreviewResult frame={frame} preview={outcome.preview} />;
+      return <PreviewResult frame={frame} preview={outcome.preview} isAnswer />;
     case "tried":
       return <TrialResult frame={frame} trial={outcome.trial} />;
     case "untried":

@@ -8,15 +8,19 @@ import { link, Scroll } from "../layout";
 const visible = ({ movers }: Preview) =>
   movers.filter(({ before, after }) => number(before.score) !== number(after.score));
 
-export const PreviewResult: FC<{ frame: Frame; preview: Preview }> = ({ frame, preview }) => (
+/** `isAnswer`: in the editor, where whoever pressed a key for it goes on from here. */
+export const PreviewResult: FC<{ frame: Frame; preview: Preview; isAnswer?: boolean }> = ({
+  frame,
+  preview,
+  isAnswer = false,
+}) => (
   <section class="card" aria-labelledby="preview">
-    {/* Who pressed a key for it goes on from here. */}
-    <h2 id="preview" tabindex={-1} autofocus>
+    <h2 id="preview" tabindex={-1} autofocus={isAnswer}>
       What it would do
     </h2>
     <p>
       {preview.sampled === 0 ? (
-        "There is no lead yet to try it on. Make up a visitor below to see what the rules give."
+        `There is no lead yet to try it on.${isAnswer ? " Make up a visitor below to see what the rules give." : ""}`
       ) : (
         <>
           <strong>{preview.moved === 0 ? "No lead" : plural(preview.moved, "lead")}</strong> of {preview.sampled} would

@@ -51,7 +51,8 @@ export const VerdictNotice: FC<{ verdict: Verdict; judged: Judged }> = ({ verdic
 
 type Place = (pointer: string) => ReturnType<FC>;
 
-const Findings: FC<{ findings: Finding[]; place: Place }> = ({ findings, place }) =>
+/** What is odd about a valid draft. */
+export const Findings: FC<{ findings: Finding[]; place: Place }> = ({ findings, place }) =>
   findings.length === 0 ? (
     <Notice tone="good" title="Valid, and nothing looks odd" />
   ) : (

@@ -2,7 +2,7 @@
 import type { FC } from "hono/jsx";
 import type { Frame, Version } from "../data";
 import { plural, Time } from "../format";
-import { link, Scroll, Token } from "../layout";
+import { link, Scroll } from "../layout";
 import { Diff } from "./diff";
 import { RulesFrame } from "./document";
 
@@ -85,9 +85,7 @@ export const VersionTable: FC<VersionsProps> = ({ frame, versions, inForce }) =>
                       What changed<span class="unseen"> in version {one.version}</span>
                     </a>
                   )}
-                  {one.version !== inForce && frame.mayWrite && (
-                    <RollBack frame={frame} version={one.version} inForce={inForce} />
-                  )}
+                  {one.version !== inForce && frame.mayWrite && <RollBack frame={frame} version={one.version} />}
                 </td>
               </tr>
             ))}
@@ -112,15 +110,10 @@ const Progress: FC<{ version: Version; inForce: number }> = ({ version, inForce 
   );
 };
 
-const RollBack: FC<{ frame: Frame; version: number; inForce: number }> = ({ frame, version, inForce }) => (
-  <form method="post" action={link(frame, "/rules/rollback")}>
-    <Token frame={frame} />
-    <input type="hidden" name="version" value={version} />
-    <input type="hidden" name="expected" value={inForce} />
-    <button type="submit">
-      Roll back<span class="unseen"> to version {version}</span>
-    </button>
-  </form>
+const RollBack: FC<{ frame: Frame; version: number }> = ({ frame, version }) => (
+  <a href={link(frame, "/rules/rollback", { version })}>
+    Roll back<span class="unseen"> to version {version}</span>…
+  </a>
 );
 
 export interface DiffProps {
@@ -141,9 +134,7 @@ export const DiffPage: FC<DiffProps> = ({ frame, from, to, inForce }) => (
       <Diff before={from.text} after={to.text} label={`From version ${from.version} to version ${to.version}`} />
     </div>
     <div class="editor-actions">
-      {from.version !== inForce && frame.mayWrite && (
-        <RollBack frame={frame} version={from.version} inForce={inForce} />
-      )}
+      {from.version !== inForce && frame.mayWrite && <RollBack frame={frame} version={from.version} />}
       <a href={link(frame, "/rules/versions")}>All versions</a>
     </div>
   </RulesFrame>

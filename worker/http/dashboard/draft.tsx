@@ -4,10 +4,12 @@ import * as z from "zod/mini";
 import { PRESET_NAMES } from "../../core/presets";
 import { tooDeep } from "../../core/read";
 import { readStory } from "../../core/story";
+import type { Finding } from "../../dashboard/data";
 import { leadName } from "../../dashboard/format";
 import { EditorPage, type EditorProps, type Outcome } from "../../dashboard/rules/editor";
 import { isPart, itemsOf } from "../../dashboard/rules/form/json";
 import { addRule, moveRule, readForm } from "../../dashboard/rules/form/read";
+import type { Review } from "../../dashboard/rules/review";
 import { pretty } from "../../dashboard/rules/text";
 import { type Judged, type Verdict, VerdictNotice, type ViewName } from "../../dashboard/rules/verdict";
 import { readingAgain } from "../../db/refusal";
@@ -21,6 +23,7 @@ import type { Api } from "../context";
 import { later } from "../context";
 import type { Hono } from "../hono";
 import { checked } from "../input";
+import { draftReview, reviewOf } from "./review";
 import { enter, type Fields, page, signedForm, type Visit } from "./visit";
 
 export function draftPages(app: Hono, api: Api): void {
@@ -33,13 +36,15 @@ export function draftPages(app: Hono, api: Api): void {
 
   app.post("/rules/edit", async (c) => {
     // Publishing takes more than trying out.
-    const wanted = ({ action }: Fields) => (action === "publish" ? "write" : "read");
+    const wanted = ({ action = "" }: Fields) => (["review", "publish"].includes(action) ? "write" : "read");
     const fields = await signedForm(api, c, wanted, (sent) => readDraft(sent).text);
     const { action, expected, notify, who, story } = checked(editForm, fields);
     const visit = await enter(api, c);
     const { draft, open } = await changed(visit, readDraft(fields, action), action);
     const result = await attempt(c, visit, { action, draft, expected, notify, who, story });
     if (typeof result === "number") return published(c, result);
+    if (result?.kind === "reviewed")
+      return await draftReview(c, visit, result, { expected, view: draft.view, document: draft.text, notify });
     const inForce = JSON.parse((await rulesInForce(visit.deps, visit.site.id)).document);
     return await editor(c, visit, {
       draft,
@@ -177,7 +182,7 @@ async function attempt(
   c: Context,
   visit: Visit,
   { action, draft, expected, notify, who, story }: EditForm & { draft: Draft },
-): Promise<Outcome | null | number> {
+): Promise<Outcome | Reviewed | null | number> {
   const { site, deps } = visit;
   if (draft.unreadable !== undefined) return { kind: "unreadable", detail: draft.unreadable };
   switch (action) {
@@ -187,6 +192,13 @@ async function attempt(
       const verdict = await judge(visit, draft);
       if (verdict.kind !== "checked") return verdict;
       return { kind: "previewed", verdict, preview: await previewRules(deps, site, draft.document) };
+    }
+    case "review": {
+      const verdict = await judge(visit, draft);
+      if (verdict.kind !== "checked") return verdict;
+      const review = await reviewOf(visit, draft.document);
+      if (review.inForce.version !== expected) return { kind: "stale", inForce: review.inForce };
+      return { kind: "reviewed", findings: verdict.findings, ...review };
     }
     case "publish":
       return await telling(async () => {
@@ -201,6 +213,8 @@ async function attempt(
       return null;
   }
 }
+
+type Reviewed = Review & { kind: "reviewed"; findings: Finding[] };
 
 async function judge({ site, deps }: Visit, draft: Draft): Promise<Verdict> {
   if (draft.unreadable !== undefined) return { kind: "unreadable", detail: draft.unreadable };

@@ -12,6 +12,7 @@ import { later } from "../context";
 import type { Hono } from "../hono";
 import { checked } from "../input";
 import { draftPages, published } from "./draft";
+import { reviewOf, rollbackReview } from "./review";
 import { enter, filled, page, signedForm } from "./visit";
 
 const VERSIONS_LIMIT = 30;
@@ -53,11 +54,18 @@ export function rulesPages(app: Hono, api: Api): void {
     return await page(c, <DiffPage frame={frame} from={shown(before)} to={shown(after)} inForce={inForce.version} />);
   });
 
+  app.get("/rules/rollback", async (c) => {
+    const visit = await enter(api, c);
+    const { version } = checked(z.object({ version: number }), filled(c));
+    const { document } = await rulesVersion(visit.deps, visit.site.id, version);
+    return await rollbackReview(c, visit, await reviewOf(visit, JSON.parse(document)), version);
+  });
+
   app.post("/rules/rollback", async (c) => {
-    const form = checked(z.object({ version: number, expected: number }), await signedForm(api, c, "write"));
+    const form = checked(rollbackForm, await signedForm(api, c, "write"));
     const { site, deps } = await enter(api, c);
     const { document } = await rulesVersion(deps, site.id, form.version);
-    const publication = { document: JSON.parse(document), expected: form.expected, notify: false };
+    const publication = { document: JSON.parse(document), expected: form.expected, notify: form.notify === "true" };
     const version = await publishRules(deps, site.id, publication);
     later(c, refoldAndTell(deps));
     return published(c, version);
@@ -68,3 +76,4 @@ const number = z.pipe(
   z.coerce.number("must be a version's number"),
   z.int("must be a version's number").check(z.gte(1)),
 );
+const rollbackForm = z.object({ version: number, expected: number, notify: z.optional(z.string()) });

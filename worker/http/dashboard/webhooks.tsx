@@ -7,6 +7,7 @@ import { WebhookPage, WebhooksPage } from "../../dashboard/webhooks";
 import { listDeliveries } from "../../db/outbox";
 import { readingAgain } from "../../db/refusal";
 import { listWebhooks } from "../../db/webhooks";
+import { deliverTest, type Tested } from "../../deliver";
 import { Failure } from "../../failure";
 import { createWebhook, openWebhook, redeliver, removeWebhook, WEBHOOKS_MAX } from "../../webhooks";
 import type { Api } from "../context";
@@ -39,6 +40,14 @@ export function webhookPages(app: Hono, api: Api): void {
   });
 
   app.get("/setup/webhooks/:id", (c) => readingAgain(() => webhookPage(c, api)));
+
+  // Shown at once: nothing of it is kept to be shown later.
+  app.post("/setup/webhooks/:id/test", async (c) => {
+    await signedForm(api, c, "write");
+    const { site, deps } = await enter(api, c);
+    const tested = await deliverTest(deps, await openWebhook(deps, site, idOf(c)));
+    return await readingAgain(() => webhookPage(c, api, tested));
+  });
 
   app.post("/setup/webhooks/:id/redeliver", async (c) => {
     const { delivery = null } = await signedForm(api, c, "write");
@@ -83,7 +92,7 @@ async function webhooksPage(
   return await page(c, <WebhooksPage {...{ frame, webhooks, form, problems, deleted }} />, status);
 }
 
-async function webhookPage(c: Context, api: Api) {
+async function webhookPage(c: Context, api: Api, tested: Tested | null = null) {
   const { frame, site, deps } = await enter(api, c);
   const webhook = await openWebhook(deps, site, idOf(c));
   const after = decodeCursor(c.req.query("cursor"), z.object({ id: z.string() }))?.id ?? null;
@@ -95,6 +104,7 @@ async function webhookPage(c: Context, api: Api) {
     deliveries: data,
     older: nextCursor,
     before: after !== null,
+    tested,
     done: DONE[c.req.query("done") ?? ""] ?? null,
   };
   return await page(c, <WebhookPage {...shown} />);

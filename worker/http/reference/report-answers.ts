@@ -1,6 +1,6 @@
 /** What the reports answer; docs/reports.md tells what their figures mean and how they are worked out. */
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
+import { described, withMeta } from "../../core/described";
 
 const day = described(z.iso.date(), "A day, UTC.");
 const reportFields = {

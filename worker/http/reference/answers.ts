@@ -3,9 +3,9 @@
  * `test/worker/openapi.test.ts` holds what is really sent against them.
  */
 import * as z from "zod/mini";
-import { described, withMeta } from "../core/described";
-import { SCOPES } from "../db/keys";
-import { FEEDBACKS, STATUSES } from "../patch";
+import { described, withMeta } from "../../core/described";
+import { SCOPES } from "../../db/keys";
+import { FEEDBACKS, STATUSES } from "../../patch";
 
 export const time = described(z.iso.datetime(), "ISO 8601, UTC.");
 const texts = z.record(z.string(), z.string());
@@ -296,6 +296,15 @@ export const webhook = withMeta(z.strictObject(webhookFields), { id: "Webhook" }
 export const newWebhook = z.strictObject({ ...webhookFields, secret: described(z.string(), "Shown only now.") });
 export const redelivered = z.strictObject({ redelivered: z.int() });
 
+const receiverAnswer = z.nullable(z.strictObject({ status: z.int(), body: z.nullable(z.string()) }));
+export const tested = z.strictObject({
+  id: described(z.string(), "The webhook-id of the call."),
+  delivered: described(z.boolean(), "Whether the answer was a 2xx."),
+  answer: receiverAnswer,
+  error: described(z.nullable(z.string()), "Why there was no answer."),
+  sent: json,
+});
+
 export const delivery = withMeta(
   z.strictObject({
     id: described(z.string(), "The webhook-id of every attempt."),
@@ -306,7 +315,7 @@ export const delivery = withMeta(
     createdAt: time,
     lastAttemptAt: z.nullable(time),
     nextAttemptAt: z.nullable(time),
-    answer: z.nullable(z.strictObject({ status: z.int(), body: z.nullable(z.string()) })),
+    answer: receiverAnswer,
     error: z.nullable(z.string()),
     sent: json,
   }),
