@@ -4,6 +4,7 @@
  */
 import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
+import type { Signal } from "./db/deadline";
 import type { LeadRow } from "./db/leads";
 import type { LeadWrite } from "./db/plan";
 import { refusalOf } from "./db/refusal";
@@ -36,7 +37,7 @@ export interface Terms {
   /** Whether the events count towards the site's events of the day. */
   isBudgeted?: boolean;
   /** Where the events can wait elsewhere; aborted when nobody waits here any more: then no new try is begun. */
-  signal?: AbortSignal;
+  signal?: Readonly<Signal>;
 }
 
 /**
