@@ -6,7 +6,7 @@
  * whole, the others are halved, earlier half first, down to the millisecond. That needs no formula per kind of rule,
  * so it is as exact for several decays, clamps and time conditions at once as for a single half-life.
  */
-import { type Field, judge, Range } from "./condition";
+import { type Field, judge, Range, type Value } from "./condition";
 import { DURATION_MAX_MS } from "./duration";
 import type { Ladder, RuleSet } from "./rules";
 import type { State } from "./state";
@@ -41,18 +41,15 @@ function highest(view: View, ladder: Ladder, current: number): number | null {
     const when = ladder.levels[i]?.when;
     // For a lead on the level or above, its thresholds count as lower: the same as a score that much higher.
     const ease = i <= current ? ladder.hysteresis : 0;
-    const eased = (field: Field) => {
-      const value = view.read(field);
-      return field.root === "score" || field.root === "scores" ? raised(value, ease) : value;
-    };
-    const verdict = when && judge(when, ease > 0 ? eased : view.read);
+    const verdict = when && judge(when, ease > 0 ? (field) => eased(field, view.read(field), ease) : view.read);
     if (verdict === true) return i;
     if (verdict === null) return null;
   }
   return 0;
 }
 
-function raised<T>(value: T, by: number): T | number | Range {
+function eased({ root }: Field, value: Value, by: number): Value {
+  if (root !== "score" && root !== "scores") return value;
   if (typeof value === "number") return value + by;
   return value instanceof Range ? new Range(value.low + by, value.high + by) : value;
 }

@@ -308,10 +308,10 @@ function isFree(dimension: Dimension | undefined): boolean {
 
 /** Brings scores within the ends of their dimensions, in place. */
 function clamp(dimensions: readonly Dimension[], scores: Scores): Scores {
-  for (const [i, { min, max }] of dimensions.entries()) {
+  dimensions.forEach(({ min, max }, i) => {
     scores.low[i] = Math.min(max, Math.max(min, scores.low[i] ?? 0));
     scores.high[i] = Math.min(max, Math.max(min, scores.high[i] ?? 0));
-  }
+  });
   return scores;
 }
 
