@@ -64,7 +64,7 @@ export async function ingest(
 async function count(deps: Deps, site: SiteRules, received: readonly Received[], terms: Terms): Promise<Ingested> {
   if (terms.isBudgeted && received.length > 0) deps.budget.require(site);
   const acceptedAt = deps.tick();
-  const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
+  const events = withoutRepeats(received.map((one, place) => ({ ...one, acceptedAt, place })));
   const keys = [...new Set(received.map(({ key }) => key))];
   let answer: Answer | null = null;
   const refused = new Map<string, Why>();
@@ -161,7 +161,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function withoutRepeats(received: readonly Received[]): Received[] {
+function withoutRepeats(received: readonly Placed[]): Placed[] {
   const seen = new Set<string>();
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }
