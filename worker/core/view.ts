@@ -72,7 +72,8 @@ class StillLife {
     let disqualifier: OnRule | WhileRule | null = rules.rules[state.disqualified ?? -1] ?? null;
     const still = new View(rules, state, state.clock ?? 0, state.clock ?? 0, this);
     const timed: TimedVerdict[] = [];
-    for (const rule of rules.while) {
+    // Most leads have told nothing of themselves, and most rules go by what they have.
+    for (const rule of Object.keys(state.traits).length === 0 ? rules.whileUntold : rules.while) {
       if (rule.timed) timed.push({ rule, verdict: null });
       else if (judge(rule.while, still.read) === true) {
         if (rule.effect.kind === "points") this.add(rule.dimension, rule.effect.points);
