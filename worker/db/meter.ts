@@ -25,6 +25,7 @@ export function metered(db: D1Database): D1Database {
   return meter;
 }
 
+/** A statement whose round trips are counted. */
 class Statement {
   constructor(readonly inner: D1PreparedStatement) {}
 
