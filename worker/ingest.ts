@@ -4,6 +4,7 @@
  */
 import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
+import type { Signal } from "./db/deadline";
 import type { LeadRow } from "./db/leads";
 import type { LeadWrite } from "./db/plan";
 import { refusalOf } from "./db/refusal";
@@ -38,7 +39,7 @@ export interface Terms {
   /** Whether the events count towards the site's events of the day. */
   isBudgeted?: boolean;
   /** Where the events can wait elsewhere; aborted when nobody waits here any more: then no new try is begun. */
-  signal?: AbortSignal;
+  signal?: Readonly<Signal>;
 }
 
 /**
@@ -68,7 +69,7 @@ export async function ingest(
 async function count(deps: Deps, site: SiteRules, received: readonly Received[], terms: Terms): Promise<Ingested> {
   if (terms.isBudgeted && received.length > 0) deps.budget.require(site);
   const acceptedAt = deps.tick();
-  const events = withoutRepeats(received).map((one) => ({ ...one, acceptedAt, place: received.indexOf(one) }));
+  const events = withoutRepeats(received.map((one, place) => ({ ...one, acceptedAt, place })));
   const keys = [...new Set(received.map(({ key }) => key))];
   let answer: Answer | null = null;
   const refused = new Map<string, Why>();
@@ -165,7 +166,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function withoutRepeats(received: readonly Received[]): Received[] {
+function withoutRepeats(received: readonly Placed[]): Placed[] {
   const seen = new Set<string>();
   return received.filter(({ event }) => !seen.has(event.messageId) && seen.add(event.messageId));
 }

@@ -120,7 +120,7 @@ export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { state } = lead;
   if (state.clock === null) return;
   const from = Math.max(state.clock, lead.told.at ?? state.clock);
-  lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from);
+  lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from, undefined, { guess: lead.dueAt });
   // History has nothing to tell of a ladder nobody moved on; lists want to know the level all the same.
   lead.told = {
     ...lead.told,

@@ -67,7 +67,7 @@ function seen(rules: RuleSet, events: LoggedEvent[], at: number) {
   const state = replay(rules, events);
   const view = new View(rules, state, at);
   const levels = levelsNow(rules, state, at);
-  const next = nextChange(rules, state, levels, at, undefined, rules.temperature);
+  const next = nextChange(rules, state, levels, at, undefined, { ladder: rules.temperature });
   return {
     scores: Object.fromEntries(rules.dimensions.map(({ name }, i) => [name, view.scores().low[i]])),
     score: view.total(),

@@ -77,6 +77,10 @@ describe("the law", { timeout: 300_000 }, () => {
           const at = (instant: number) => naive(document, events, instant).levels;
           const now = levelNames(rules, levels);
           expect(at(from)).toEqual(now);
+          // Whatever is guessed: the instant itself, those beside it, and any other.
+          const some = shares.map((share) => Math.floor(from + share * 400 * 86_400_000));
+          for (const guess of [from, ...(change === null ? [] : [change - 1, change, change + 1]), ...some])
+            expect(nextChange(rules, state, levels, from, undefined, { guess })).toBe(change);
           if (change !== null) {
             expect(at(change - 1000 < from ? from : change - 1000)).toEqual(now);
             // A level may last a millisecond ("inactive" of exactly 30m), and rounding may shift a threshold by as much.

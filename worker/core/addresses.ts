@@ -15,8 +15,13 @@ export function plainAddress(text: string): string {
   return text.trim().toLowerCase();
 }
 
+/** What is in every text with an address, as it is or in a URL. */
+const SIGN = /@|%40/;
+
 /** The addresses that an event names, in plain form: all that say who it is, and the first few of the others. */
 export function namedAddresses(event: LoggedEvent): string[] {
+  // Hardly any names one, which all of its text tells at once.
+  if (!SIGN.test(JSON.stringify(event))) return [];
   const { pruned: _, ...whole } = event;
   const names = [statedEmail(event) ?? "", event.userId ?? "", event.previousId ?? "", event.visitor];
   const found = new Set(names.flatMap(addressesIn));

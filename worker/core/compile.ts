@@ -8,6 +8,7 @@ import type { Decay } from "./decay";
 import { durationMs } from "./duration";
 import type { Json } from "./event";
 import { eventScope, leadScope, type Names, triggerKey } from "./fields";
+import { ANY, judgeOpen } from "./lint/values";
 import { escapePointer, type Problem, Problems, problemsOf } from "./problems";
 import {
   type Counter,
@@ -111,6 +112,7 @@ class Assembly {
     const counters = this.counters();
     const rules = this.rules(new Map(dimensions.map(({ name, decay }) => [name, decay])));
     const on = rules.filter((rule) => "on" in rule);
+    const whiles = rules.filter((rule) => "while" in rule);
     const ladders = this.ladders();
     return {
       document: this.raw as RulesDocument,
@@ -119,7 +121,8 @@ class Assembly {
       counters: counters.map(({ counter }) => counter),
       rules,
       on,
-      while: rules.filter((rule) => "while" in rule),
+      while: whiles,
+      whileUntold: whiles.filter((rule) => judgeOpen(rule.while, untold) !== false),
       byEvent: triggers(on, counters),
       ladders,
       temperature: ladders.findIndex((ladder) => ladder.name === TEMPERATURE),
@@ -326,6 +329,11 @@ class Assembly {
       ];
     });
   }
+}
+
+/** What is known of a lead without traits: that it has none, and so no address. */
+function untold({ root, name }: Field): undefined | typeof ANY {
+  return root === "traits" || name.startsWith("email") ? undefined : ANY;
 }
 
 function whereKey(where: unknown): string {

@@ -90,7 +90,13 @@ function both<T>(parts: readonly T[], of: (part: T) => Verdict): Verdict {
 }
 
 function either<T>(parts: readonly T[], of: (part: T) => Verdict): Verdict {
-  return negate(both(parts, (part) => negate(of(part))));
+  let result: Verdict = false;
+  for (const part of parts) {
+    const verdict = of(part);
+    if (verdict === true) return true;
+    if (verdict === null) result = null;
+  }
+  return result;
 }
 
 /** Compiles a condition; what is wrong goes to `problems` and yields a condition that is never used. */

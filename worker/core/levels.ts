@@ -6,7 +6,7 @@
  * whole, the others are halved, earlier half first, down to the millisecond. That needs no formula per kind of rule,
  * so it is as exact for several decays, clamps and time conditions at once as for a single half-life.
  */
-import { judge, Range } from "./condition";
+import { type Field, judge, Range, type Value } from "./condition";
 import { DURATION_MAX_MS } from "./duration";
 import type { Ladder, RuleSet } from "./rules";
 import type { State } from "./state";
@@ -27,14 +27,12 @@ export type CrossingCause = "event" | "time" | "rules" | "merge" | "split";
 /** Positions on all ladders, in the order of `rules.ladders`. */
 export type Levels = readonly number[];
 
-/** Where a lead stands on each ladder; `null` where it may be on more than one level over the view's stretch. */
-export function standing(view: View, current: Levels): (number | null)[] {
+/** Where a lead that stood at `current` stands on a ladder; `null` where that may be more than one level over the view's stretch. */
+function standing(view: View, ladder: Ladder, current: number): number | null {
   const disqualified = view.disqualified();
-  return view.rules.ladders.map((ladder, i) => {
-    if (typeof disqualified === "string") return 0;
-    const level = highest(view, ladder, current[i] ?? 0);
-    return disqualified === undefined && level !== 0 ? null : level;
-  });
+  if (typeof disqualified === "string") return 0;
+  const level = highest(view, ladder, current);
+  return disqualified === undefined && level !== 0 ? null : level;
 }
 
 /** The highest level whose condition holds. */
@@ -43,31 +41,35 @@ function highest(view: View, ladder: Ladder, current: number): number | null {
     const when = ladder.levels[i]?.when;
     // For a lead on the level or above, its thresholds count as lower: the same as a score that much higher.
     const ease = i <= current ? ladder.hysteresis : 0;
-    const verdict =
-      when &&
-      judge(when, (field) => {
-        const value = view.read(field);
-        return ease > 0 && (field.root === "score" || field.root === "scores") ? raised(value, ease) : value;
-      });
+    const verdict = when && judge(when, ease > 0 ? (field) => eased(field, view.read(field), ease) : view.read);
     if (verdict === true) return i;
     if (verdict === null) return null;
   }
   return 0;
 }
 
-function raised<T>(value: T, by: number): T | number | Range {
+function eased({ root }: Field, value: Value, by: number): Value {
+  if (root !== "score" && root !== "scores") return value;
   if (typeof value === "number") return value + by;
   return value instanceof Range ? new Range(value.low + by, value.high + by) : value;
 }
 
 /** Levels at an instant, for a lead that stood at `current` just before it. */
 export function levelsAt(rules: RuleSet, state: State, at: number, current: Levels): Levels {
-  return standing(new View(rules, state, at), current).map((level) => level ?? 0);
+  const view = new View(rules, state, at);
+  return rules.ladders.map((ladder, i) => standing(view, ladder, current[i] ?? 0) ?? 0);
+}
+
+interface Sought {
+  /** The only ladder that is looked at. */
+  ladder?: number;
+  /** An instant that is looked at first, for it may well be the one: the one before an event is, where that earned nothing. */
+  guess?: number | null;
 }
 
 /**
  * The earliest instant after `from`, and not after `to`, at which a lead that stands at `current` stands elsewhere,
- * if nothing more happens; `null` where there is none. With `ladder` only that one is looked at.
+ * if nothing more happens; `null` where there is none.
  */
 export function nextChange(
   rules: RuleSet,
@@ -75,10 +77,12 @@ export function nextChange(
   current: Levels,
   from: number,
   to: number = from + HORIZON_MS,
-  ladder?: number,
+  { ladder, guess = null }: Sought = {},
 ): number | null {
   const differs = (view: View) =>
-    standing(view, current).some((level, i) => (ladder === undefined || ladder === i) && level !== current[i]);
+    rules.ladders.some(
+      (one, i) => (ladder === undefined || ladder === i) && standing(view, one, current[i] ?? 0) !== current[i],
+    );
   // The instants of a stretch are those after its start, so evaluation begins a millisecond later.
   const pending = to > from ? [new View(rules, state, from + 1, to)] : [];
   for (let looked = 0; ; looked++) {
@@ -88,7 +92,8 @@ export function nextChange(
     const { from: first, to: last } = view;
     if (first === last) return first;
     if (looked >= STRETCHES_MAX) return sampled(first - 1, to, (at) => differs(new View(rules, state, at)));
-    const middle = first - 1 + Math.ceil((last - first + 1) / 2);
+    const isGuessed = guess !== null && first <= guess && guess <= last;
+    const middle = isGuessed ? Math.max(first, guess - 1) : first - 1 + Math.ceil((last - first + 1) / 2);
     pending.push(view.within(middle + 1, last), view.within(first, middle));
   }
 }
@@ -106,9 +111,9 @@ export function nextChangeOf(
   quietUntil = from,
 ): number | null {
   if (quietUntil === Number.POSITIVE_INFINITY) return null;
-  if (quietUntil <= from) return nextChange(rules, state, current, from, undefined, ladder);
+  if (quietUntil <= from) return nextChange(rules, state, current, from, undefined, { ladder });
   if (levelsAt(rules, state, quietUntil, current)[ladder] !== current[ladder]) return quietUntil;
-  return nextChange(rules, state, current, quietUntil, from + HORIZON_MS, ladder);
+  return nextChange(rules, state, current, quietUntil, from + HORIZON_MS, { ladder });
 }
 
 /** The first of many instants, closer together at first, at which something holds; found to the ms within its interval. */

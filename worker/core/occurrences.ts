@@ -37,16 +37,11 @@ export function packed({ times, values }: Occurrences): Occurrences {
   return { times: times.map((at, i) => at - (times[i - 1] ?? 0)), values };
 }
 
-/** The inverse of `packed`. */
-export function unpacked({ times, values }: Occurrences): Occurrences {
-  let at = 0;
-  return {
-    times: times.map((step) => {
-      at += step;
-      return at;
-    }),
-    values,
-  };
+/** The inverse of `packed`, in place. */
+export function unpacked(list: Occurrences): Occurrences {
+  const { times } = list;
+  for (let i = 1; i < times.length; i++) times[i] = (times[i] ?? 0) + (times[i - 1] ?? 0);
+  return list;
 }
 
 /** Two lists as one. */

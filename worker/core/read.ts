@@ -62,7 +62,7 @@ function campaignField(event: LoggedEvent, name: string, parameter: string): Jso
 }
 
 export function parseUrl(text: Json | undefined): URL | null {
-  return typeof text === "string" && URL.canParse(text) ? new URL(text) : null;
+  return typeof text === "string" ? URL.parse(text) : null;
 }
 
 /** Sets an own property whatever its name: `__proto__` is a key like any other. */

@@ -83,6 +83,8 @@ export interface RuleSet {
   readonly rules: readonly (OnRule | WhileRule)[];
   readonly on: readonly OnRule[];
   readonly while: readonly WhileRule[];
+  /** Those of `while` that may hold for a lead without traits. */
+  readonly whileUntold: readonly WhileRule[];
   readonly byEvent: ReadonlyMap<string, Triggered>;
   readonly ladders: readonly Ladder[];
   /** Position of the `temperature` ladder. */

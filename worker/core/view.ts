@@ -20,14 +20,6 @@ export interface Scores {
 /** Least change of a score that shows once it is rounded. */
 const VISIBLE_POINTS = 0.5;
 
-interface Sums {
-  /** Without the awards that fade. */
-  fixed: Scores;
-  /** Before the clamps. */
-  raw: Scores;
-  clamped: Scores;
-}
-
 /** A rule that time can make true or false; `null`: it may be either. */
 interface TimedVerdict {
   rule: WhileRule;
@@ -80,7 +72,8 @@ class StillLife {
     let disqualifier: OnRule | WhileRule | null = rules.rules[state.disqualified ?? -1] ?? null;
     const still = new View(rules, state, state.clock ?? 0, state.clock ?? 0, this);
     const timed: TimedVerdict[] = [];
-    for (const rule of rules.while) {
+    // Most leads have told nothing of themselves, and most rules go by what they have.
+    for (const rule of Object.keys(state.traits).length === 0 ? rules.whileUntold : rules.while) {
       if (rule.timed) timed.push({ rule, verdict: null });
       else if (judge(rule.while, still.read) === true) {
         if (rule.effect.kind === "points") this.add(rule.dimension, rule.effect.points);
@@ -111,7 +104,7 @@ class StillLife {
 
 export class View {
   private verdicts: readonly TimedVerdict[] | null = null;
-  private sums: Sums | null = null;
+  private clamped: Scores | null = null;
   private score: number | Range | null = null;
 
   /** `from` and `to` in ms, neither before the lead's clock; equal for an instant. */
@@ -163,12 +156,29 @@ export class View {
 
   /** Scores by dimension, clamped. */
   scores(): Scores {
-    return this.summed().clamped;
+    this.clamped ??= clamp(this.rules.dimensions, this.rawScores());
+    return this.clamped;
   }
 
   /** Scores by dimension before the clamps of the dimensions. */
   rawScores(): Scores {
-    return this.summed().raw;
+    const raw = this.fixedScores();
+    for (const { dimension, decay, pool } of this.still.fading) {
+      const [low, high] = worthBetween(pool, decay, this.from, this.to);
+      add(raw, dimension, low, high);
+    }
+    return raw;
+  }
+
+  /** The same without the awards that fade. */
+  private fixedScores(): Scores {
+    const fixed = { low: this.still.sums.slice(), high: this.still.sums.slice() };
+    for (const { rule, verdict } of this.timed()) {
+      if (rule.effect.kind !== "points" || verdict === false) continue;
+      const { points } = rule.effect;
+      add(fixed, rule.dimension, verdict ? points : Math.min(0, points), verdict ? points : Math.max(0, points));
+    }
+    return fixed;
   }
 
   /** The score: the sum of the dimensions. */
@@ -178,10 +188,10 @@ export class View {
   }
 
   private totalled(): number | Range {
-    const { fixed, clamped } = this.summed();
-    const { low, high } = clamped;
-    if (this.from === this.to) return sum(low);
+    const { low, high } = this.scores();
+    if (this.from === this.to || this.still.fadingFreely.length === 0) return span(sum(low), sum(high));
     // Dimensions without a clamp: what each may be at most is not what all may be at once.
+    const fixed = this.fixedScores();
     let least = 0;
     let most = 0;
     for (const { decay, pool } of this.still.fadingFreely) {
@@ -225,24 +235,6 @@ export class View {
     const { low, high } = new View(this.rules, this.state, this.from, to, this.still).scores();
     const isSame = (a: number, b: number) => Math.round(a) === Math.round(b);
     return isSame(sum(low), sum(high)) && low.every((value, i) => isSame(value, high[i] ?? value));
-  }
-
-  private summed(): Sums {
-    if (this.sums) return this.sums;
-    const { dimensions } = this.rules;
-    const fixed = { low: [...this.still.sums], high: [...this.still.sums] };
-    for (const { rule, verdict } of this.timed()) {
-      if (rule.effect.kind !== "points" || verdict === false) continue;
-      const { points } = rule.effect;
-      add(fixed, rule.dimension, verdict ? points : Math.min(0, points), verdict ? points : Math.max(0, points));
-    }
-    const raw = { low: [...fixed.low], high: [...fixed.high] };
-    for (const { dimension, decay, pool } of this.still.fading) {
-      add(raw, dimension, ...worthBetween(pool, decay, this.from, this.to));
-    }
-    const clamped = { low: clamp(dimensions, raw.low), high: clamp(dimensions, raw.high) };
-    this.sums = { fixed, raw, clamped };
-    return this.sums;
   }
 
   private age(since: number | null): number | Range | undefined {
@@ -315,11 +307,13 @@ function isFree(dimension: Dimension | undefined): boolean {
   return dimension?.min === Number.NEGATIVE_INFINITY && dimension.max === Number.POSITIVE_INFINITY;
 }
 
-function clamp(dimensions: readonly Dimension[], values: readonly number[]): number[] {
-  return values.map((value, i) => {
-    const { min, max } = dimensions[i] ?? { min: value, max: value };
-    return Math.min(max, Math.max(min, value));
+/** Brings scores within the ends of their dimensions, in place. */
+function clamp(dimensions: readonly Dimension[], scores: Scores): Scores {
+  dimensions.forEach(({ min, max }, i) => {
+    scores.low[i] = Math.min(max, Math.max(min, scores.low[i] ?? 0));
+    scores.high[i] = Math.min(max, Math.max(min, scores.high[i] ?? 0));
   });
+  return scores;
 }
 
 function span(low: number, high: number): number | Range {

@@ -7,17 +7,22 @@ export class TooSlow extends Error {
   }
 }
 
-/** Gives work up after a while, ms: it goes on by itself, and its signal tells it not to begin anything new. */
-export async function beforeDeadline<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
+/** Tells work not to begin anything new. */
+export interface Signal {
+  aborted: boolean;
+}
+
+/** Gives work up after a while, ms: it goes on by itself, and its signal tells it that nobody waits. */
+export async function beforeDeadline<T>(ms: number, work: (signal: Readonly<Signal>) => Promise<T>): Promise<T> {
+  const signal: Signal = { aborted: false };
   let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      controller.abort();
+      signal.aborted = true;
       reject(new TooSlow());
     }, ms);
   });
-  const working = work(controller.signal);
+  const working = work(signal);
   // Whatever comes of it after the deadline, nobody is there to hear it.
   working.catch(() => {});
   try {

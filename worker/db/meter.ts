@@ -26,28 +26,32 @@ export function metered(db: D1Database): D1Database {
   return meter;
 }
 
+/** A statement whose round trips are counted. */
+class Statement {
+  constructor(readonly inner: D1PreparedStatement) {}
+
+  bind(...values: unknown[]) {
+    return new Statement(this.inner.bind(...values));
+  }
+  first(column?: string) {
+    return trip(() => (column === undefined ? this.inner.first() : this.inner.first(column)));
+  }
+  run() {
+    return trip(() => this.inner.run());
+  }
+  all() {
+    return trip(() => this.inner.all());
+  }
+  raw(options?: { columnNames?: false }) {
+    return trip(() => this.inner.raw(options));
+  }
+}
+
 function wrapped(db: D1Database): D1Database {
-  const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
-  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
-    const one = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-      first: (column?: string) => trip(() => (column === undefined ? statement.first() : statement.first(column))),
-      run: () => trip(() => statement.run()),
-      all: () => trip(() => statement.all()),
-      raw: (options?: { columnNames?: false }) => trip(() => statement.raw(options)),
-    } as D1PreparedStatement;
-    inner.set(one, statement);
-    return one;
-  };
+  const inner = (one: D1PreparedStatement) => (one instanceof Statement ? one.inner : one);
   return {
-    prepare: (sql: string) => wrap(db.prepare(sql)),
-    batch: (statements: D1PreparedStatement[]) =>
-      trip(() =>
-        batchTogether(
-          db,
-          statements.map((one) => inner.get(one) ?? one),
-        ),
-      ),
+    prepare: (sql: string) => new Statement(db.prepare(sql)) as unknown as D1PreparedStatement,
+    batch: (statements: D1PreparedStatement[]) => trip(() => batchTogether(db, statements.map(inner))),
     exec: (sql: string) => trip(() => db.exec(sql)),
     dump: () => db.dump(),
     withSession: (from?: D1SessionConstraint | D1SessionBookmark) => session(db.withSession(from)),

@@ -25,6 +25,13 @@ export class Tail {
     return this.text === "" ? [] : this.text.split("\n");
   }
 
+  /** How many lines there are, without making any. */
+  get count(): number {
+    let count = this.text === "" ? 0 : 1;
+    for (let at = this.text.indexOf("\n"); at >= 0; at = this.text.indexOf("\n", at + 1)) count++;
+    return count;
+  }
+
   get entries(): readonly Entry[] {
     this.parsed ??= this.lines.map((line): Entry => JSON.parse(line));
     return this.parsed;
@@ -42,8 +49,9 @@ export class Tail {
 }
 
 /** The tail that remains of one that has grown long, and the lines that go to the log; `null`: it has not. */
-export function cut({ text, lines }: Tail): { moved: string[]; kept: Tail } | null {
-  if (lines.length < 2 || (lines.length < TAIL_MAX_EVENTS && text.length < TAIL_MAX_CHARS)) return null;
+export function cut(tail: Tail): { moved: string[]; kept: Tail } | null {
+  if (tail.count < 2 || (tail.count < TAIL_MAX_EVENTS && tail.text.length < TAIL_MAX_CHARS)) return null;
+  const { lines } = tail;
   // The last event stays, for its receivedAt is where the next one's begins.
   return { moved: lines.slice(0, -1), kept: new Tail(lines.at(-1)) };
 }

@@ -39,11 +39,12 @@ export function observe(deps: Deps, logged: Logged): MiddlewareHandler {
     const trips = noTrips();
     const since = performance.now();
     const request = c.req.header("CF-Ray") ?? deps.newId();
+    // Before there is an answer, which would be made anew for it.
+    c.header("X-Request-Id", request);
     await tripsOf.run(trips, next);
     const ms = performance.now() - since;
     const outcome: string = c.get(OUTCOME) ?? "ok";
     const site: string = c.get(SITE) ?? NOBODY;
-    c.header("X-Request-Id", request);
     if (deps.isLocal) c.header("Server-Timing", timing(trips, ms));
     if (isWorthALine(logged, c.res.status, outcome)) {
       const { trips: count, rowsRead, rowsWritten, ms: d1Ms } = trips;
