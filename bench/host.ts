@@ -68,7 +68,10 @@ export async function startBuilt({ folder, files }: Built): Promise<Host> {
   const modules = files.map(({ name }) => ({ type: "ESModule" as const, path: join(folder, name) }));
   // workerd starts with the first of them.
   modules.sort((a, b) => Number(b.path.endsWith("index.js")) - Number(a.path.endsWith("index.js")));
-  return await start([{ ...kelvinOptions(), name: "kelvin", modulesRoot: folder, modules }], { first: "/healthz" });
+  const { bindings, ...options } = kelvinOptions();
+  // As deployed: the local server adds to each answer what it cost, for which the answer is made anew.
+  const deployed = { ...options, bindings: { ...bindings, KELVIN_LOCAL: "" } };
+  return await start([{ ...deployed, name: "kelvin", modulesRoot: folder, modules }], { first: "/healthz" });
 }
 
 export async function startFloor(): Promise<Host> {
