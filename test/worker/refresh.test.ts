@@ -130,3 +130,28 @@ test("every lead has its turn once in half a day, a minute's worth of all at a t
   expect(await refresh(deps)).toBe(1);
   expect(await refresh(deps), "once").toBe(0);
 });
+
+test("an isolate that holds a lead as it was before the look does not take the score for written: level filters stay exact", async () => {
+  let now = START;
+  const faulty = new FaultyDatabase(DB);
+  const holder = startIsolate({ clock: () => now, db: faulty.db });
+  const site = await holder.api.createSite({
+    ...RULES,
+    rules: [...RULES.rules, { id: "some", on: "Some", points: 9.5, decay: null }],
+    levels: {
+      temperature: [{ name: "cold" }],
+      stage: [{ name: "lead" }, { name: "sql", when: { known: true, score: { gte: 58 } } }],
+    },
+  });
+  await site.post([page("v", "/fading")]);
+  now += DAY_MS / 2;
+  expect(await refresh(startIsolate({ clock: () => now }).deps, ALL), "looked at by another").toBe(1);
+  const stored = async () => await DB.prepare("SELECT score FROM leads WHERE site_id = ?").bind(site.id).first("score");
+  expect(await stored()).toBeLessThan(58);
+  const said = { type: "identify", anonymousId: "v", userId: "ann" };
+  await site.post([said, { type: "track", event: "Some", anonymousId: "v" }]);
+  const { exact, levels } = await site.lead("visitor:v");
+  expect(levels.stage).toBe("sql");
+  expect(Math.round(exact.score)).toBe(60);
+  expect((await site.rest<List<Lead>>("/v1/leads?stage=sql")).body.data).toHaveLength(1);
+});
