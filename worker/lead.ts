@@ -118,7 +118,11 @@ export function pendingCrossings(rules: Rules, lead: Lead, until: number): Cross
 export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { rules } = site;
   const { state } = lead;
-  if (state.clock === null) return;
+  if (state.clock === null) {
+    // Of what it stood for before a split nothing is its own.
+    Object.assign(lead, { dueAt: null, refreshAt: null, score: 0, scores: {} });
+    return;
+  }
   const from = Math.max(state.clock, lead.told.at ?? state.clock);
   lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from);
   // History has nothing to tell of a ladder nobody moved on; lists want to know the level all the same.
