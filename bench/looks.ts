@@ -1,7 +1,7 @@
 /**
  * How often the scores of leads are looked at again while nothing happens to them: goes on from look to look as
- * worker/refresh.ts would, without waiting: in one of the turns at which they are looked at, as a rule the first. Takes `{ document, rows }`,
- * answers the number for each, and the rows that they write.
+ * worker/refresh.ts would, without waiting: on average three quarters as early as they can be looked at. Takes
+ * `{ document, rows }`, answers the number for each, and the rows that they write.
  */
 import { type LeadRow, readLead } from "../worker/db/leads";
 import { compiled } from "../worker/db/sites";

@@ -120,7 +120,10 @@ export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { state } = lead;
   if (state.clock === null) {
     // Of what it stood for before a split nothing is its own.
-    Object.assign(lead, { dueAt: null, refreshAt: null, score: 0, scores: {} });
+    lead.dueAt = null;
+    lead.refreshAt = null;
+    lead.score = 0;
+    lead.scores = {};
     return;
   }
   const from = Math.max(state.clock, lead.told.at ?? state.clock);

@@ -63,7 +63,7 @@ export function refusalOf(error: unknown): Refusal | null {
   return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
 }
 
-/** How D1 tells that one statement cannot be done: what SQLite said of it, mostly with its code, or that the database is full. */
+/** How D1 tells that one statement cannot be done: what SQLite said, mostly with its code, or that the database is full. */
 const OF_STATEMENTS = ["SQLITE_", "constraint failed", "Exceeded maximum DB size"];
 
 /** Whether an error is of one statement, whose transaction is rolled back for certain. */
