@@ -118,7 +118,14 @@ export function pendingCrossings(rules: Rules, lead: Lead, until: number): Cross
 export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { rules } = site;
   const { state } = lead;
-  if (state.clock === null) return;
+  if (state.clock === null) {
+    // Of what it stood for before a split nothing is its own.
+    lead.dueAt = null;
+    lead.refreshAt = null;
+    lead.score = 0;
+    lead.scores = {};
+    return;
+  }
   const from = Math.max(state.clock, lead.told.at ?? state.clock);
   lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from, undefined, { guess: lead.dueAt });
   // History has nothing to tell of a ladder nobody moved on; lists want to know the level all the same.

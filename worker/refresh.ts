@@ -3,19 +3,19 @@
  * that will be shown the same for longer is left alone for so long. What is shown of a lead is never read from here.
  *
  * Every minute has its turn, a part of all leads by how their ids begin, which are as good as random: nothing has to be
- * remembered, and no index says what is due: reading a lead twice a day for a year costs less than its entry would.
+ * remembered, and no index says what is due: reading a lead three times a day for a year costs less than its entry would.
  */
 import { catchUp } from "./catchup";
-import { DAY_MS } from "./core/duration";
 import { fadedLeads, type LeadRow, readLead } from "./db/leads";
 import { type Refreshed, writeScores } from "./db/write";
 import type { Deps } from "./deps";
 import { putOffLook, score } from "./lead";
 
-/** A lead's turn comes this often, ms; what will be due by the next is looked at in this one. */
-export const CYCLE_MS = DAY_MS / 2;
 const TURN_MS = 60_000;
-const TURNS = CYCLE_MS / TURN_MS;
+/** Turns until a lead's comes again: three times in a day, and some minutes to spare, for cron is not punctual. */
+export const TURNS = 470;
+/** What will be due by the turn after the next is looked at in this one, ms: a run may fail, or not be made. */
+export const AHEAD_MS = 2 * TURNS * TURN_MS;
 /** Beginnings of ids: three hexadecimal characters. */
 const BEGINNINGS = 16 ** 3;
 /** Leads looked at in one statement, and statements of one run; what is left waits for its next turn. */
@@ -41,7 +41,7 @@ const idFrom = (n: number) => `lead_${n < BEGINNINGS ? n.toString(16).padStart(3
 /** Refreshes the scores that are due of the leads whose turn it is; returns how many. */
 export async function refresh(deps: Deps, turn: Turn = turnAt(deps.clock())): Promise<number> {
   let refreshed = 0;
-  const until = deps.clock() + CYCLE_MS;
+  const until = deps.clock() + AHEAD_MS;
   for (let chunk = 0; chunk < CHUNKS_MAX; chunk++) {
     const rows = await fadedLeads(deps.db, turn, until, CHUNK);
     const scores: Refreshed[] = [];

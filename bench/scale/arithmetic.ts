@@ -43,7 +43,7 @@ export const SCENARIOS: readonly (Load & { name: string })[] = [
 const DAYS = 30;
 const SECONDS = DAYS * 86_400;
 /** How often the run of every minute comes by a lead, a day: worker/refresh.ts. */
-const PASSES_A_DAY = 2;
+const PASSES_A_DAY = 3;
 /** Crossings that time alone brings, a lead: who became warm goes cold once. About as many as became warm. */
 const COLD_PER_LEAD = 0.1;
 /** Requests besides beacons, a visit: the tag, where the browser does not hold it. */

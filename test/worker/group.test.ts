@@ -8,6 +8,7 @@ import { DB, startIsolate } from "./app";
 const SITE = unique("group");
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -81,6 +82,34 @@ test.each(D1_ERRORS)("none is tried again where a shared trip may have been done
   ]);
   for (const id of ids) expect(await isThere(id)).toBe(true);
   expect(faulty.pending).toBe(0);
+});
+
+test.each([
+  "UNIQUE constraint failed: usage.events",
+  "NOT NULL constraint failed: messages.site_id",
+  "Exceeded maximum DB size",
+])("what refuses one statement refuses nobody else, in whatever words: %s", async (message) => {
+  const { faulty, write } = start();
+  const ids = names(6);
+  faulty.fail({ trip: 3, message, when: "before" });
+  expect(await Promise.all(ids.map(write))).toEqual(ids);
+  expect(faulty.pending).toBe(0);
+});
+
+test("a beacon that the database cannot take, for no reason it knows, takes nobody along who shares its trip", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  const faulty = new FaultyDatabase(DB);
+  const { api } = startIsolate({ db: faulty.db });
+  const site = await api.createSite(PLAIN_RULES);
+  await site.post([page(unique("v"))]);
+  const [sick = "", ...visitors] = names(10);
+  faulty.sick.add(sick);
+  const all = [...visitors.slice(0, 5), sick, ...visitors.slice(5)];
+  const answers = await Promise.all(
+    all.map((visitor) => site.post([page(visitor, visitor === sick ? `/${sick}` : "/")])),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(all.map((visitor) => (visitor === sick ? 500 : 200)));
+  for (const visitor of visitors) expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ pageviews: 1 });
 });
 
 test("a shared trip is bounded, and a long batch shares none", async () => {

@@ -291,3 +291,19 @@ test("no other lead is touched, and what is due is found by index", async () => 
   const ofLeads = details.filter((detail) => !/^CORRELATED|^SEARCH f USING PRIMARY KEY/.test(detail));
   for (const detail of ofLeads) expect(detail).toMatch(/^SEARCH .* USING (COVERING )?INDEX leads_due/);
 });
+
+test("where a split leaves only what machines did, nothing is due any more", async () => {
+  const site = await falling(0);
+  const crawler = { "User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)" };
+  await site.post([page("crawler")], {}, { headers: crawler });
+  const { id } = (await site.rest<{ id: string }>("/v1/leads/visitor:crawler")).body;
+  await site.post([track("ann", "A"), { type: "alias", anonymousId: "ann", userId: "ann", previousId: "crawler" }]);
+  expect((await site.rest(`/v1/leads/${id}/split`, { body: { visitor: "ann" } })).status).toBe(200);
+  now += 365 * DAY;
+  expect(await main.sweep(), "the levels of the person").toBeGreaterThan(0);
+  const before = await versions(site);
+  expect(await main.sweep()).toBe(0);
+  expect(await versions(site)).toEqual(before);
+  const row = await DB.prepare("SELECT due_at, refresh_at, score FROM leads WHERE id = ?").bind(id).first();
+  expect(row).toEqual({ due_at: null, refresh_at: null, score: 0 });
+});

@@ -5,7 +5,7 @@
  */
 import { waitUntil } from "cloudflare:workers";
 import { TooSlow } from "./deadline";
-import { isRolledBack } from "./refusal";
+import { isRolledBack, refusalOf, SharedFailure } from "./refusal";
 
 /** Trips at once, of an isolate to one database, from which on others wait for the next: where few come nobody waits. */
 const TRIPS_MAX = 2;
@@ -59,7 +59,9 @@ class Group {
 
   private isCrowded(): boolean {
     const since = performance.now() - PATIENCE_MS;
-    return [...this.trips].filter((trip) => trip.since > since).length >= TRIPS_MAX;
+    // Of what was cut off nobody hears any more.
+    for (const trip of this.trips) if (trip.since <= since) this.trips.delete(trip);
+    return this.trips.size >= TRIPS_MAX;
   }
 
   private async wait(mine: Passenger): Promise<Results | Trip | "alone"> {
@@ -99,10 +101,12 @@ class Group {
       for (const { statements, outcome } of others) outcome.resolve(results.splice(0, statements.length));
       return mine;
     } catch (error) {
-      const isSomebodys = others.length > 0 && isRolledBack(error);
-      for (const { outcome } of others) isSomebodys ? outcome.resolve("alone") : outcome.reject(error);
+      if (others.length === 0) throw error;
+      const isSomebodys = isRolledBack(error);
+      const failure = refusalOf(error) === null ? new SharedFailure(error) : error;
+      for (const { outcome } of others) isSomebodys ? outcome.resolve("alone") : outcome.reject(failure);
       if (isSomebodys) return "alone";
-      throw error;
+      throw failure;
     } finally {
       this.trips.delete(trip);
       const [next] = this.waiting;

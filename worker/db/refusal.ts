@@ -9,6 +9,13 @@ export class StaleRead extends Error {
   }
 }
 
+/** What several asked for together failed: nobody knows whose fault it was, nor whether it was done all the same. */
+export class SharedFailure extends Error {
+  constructor(cause: unknown) {
+    super("a shared transaction failed", { cause });
+  }
+}
+
 /** Most times that something is read again because of that. */
 const READS_MAX = 8;
 
@@ -44,7 +51,7 @@ const TRANSIENT = [
 /** Tells why D1 refused a batch; `null`: for no reason that is known here. */
 export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StaleRead) return "conflict";
-  if (error instanceof TooSlow) return "transient";
+  if (error instanceof TooSlow || error instanceof SharedFailure) return "transient";
   // Of drizzle's errors only the cause is looked at: the message of a query holds its parameters.
   const text = String(error instanceof Error ? (error.cause ?? error) : error);
   if (["site_fenced", "NOT NULL constraint failed: messages.site_id"].some((name) => text.includes(name)))
@@ -56,7 +63,10 @@ export function refusalOf(error: unknown): Refusal | null {
   return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
 }
 
-/** Whether an error is of one statement, whose transaction is rolled back for certain: it names what SQLite said. */
+/** How D1 tells that one statement cannot be done: what SQLite said, mostly with its code, or that the database is full. */
+const OF_STATEMENTS = ["SQLITE_", "constraint failed", "Exceeded maximum DB size"];
+
+/** Whether an error is of one statement, whose transaction is rolled back for certain. */
 export function isRolledBack(error: unknown): boolean {
-  return String(error).includes("SQLITE_") && refusalOf(error) !== "transient";
+  return OF_STATEMENTS.some((known) => String(error).includes(known)) && refusalOf(error) !== "transient";
 }

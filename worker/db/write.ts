@@ -121,11 +121,15 @@ export interface Refreshed {
   scores: Record<string, number>;
 }
 
-/** Writes scores of leads that nobody wrote since; the others have fresh ones. */
+/**
+ * Writes scores of leads that nobody wrote since; the others have fresh ones. The version counts it as any write: who holds
+ * a row from before would else leave out the score where it believes that it is written already.
+ */
 export async function writeScores(db: D1Database, refreshed: readonly Refreshed[]): Promise<void> {
   await db
     .prepare(
-      `UPDATE leads SET score = s.value ->> 'score', scores = s.value ->> 'scores', refresh_at = s.value ->> 'refreshAt'
+      `UPDATE leads SET version = version + 1, score = s.value ->> 'score', scores = s.value ->> 'scores',
+         refresh_at = s.value ->> 'refreshAt'
        FROM json_each(?1) s WHERE leads.site_id = s.value ->> 'siteId' AND leads.id = s.value ->> 'id'
        AND leads.version = s.value ->> 'version' AND ${notFenced("leads.site_id")}`,
     )
