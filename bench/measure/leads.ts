@@ -80,6 +80,8 @@ async function copy(
   const sizes = Array.from({ length: Math.max(0, Math.ceil(count / COPIES)) }, (_, i) =>
     Math.min(COPIES, count - i * COPIES),
   );
+  // Those that are due are written next, and then stand where they were seen by their own state.
+  const apart = dueAt === null ? APART_MS : 0;
   for (const [i, size] of sizes.entries()) {
     const numbers = `WITH RECURSIVE n (i) AS (SELECT cast(?1 AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1 + ?2),
       c AS (SELECT n.i, '${from}-' || n.i AS own, printf('lead_%08x', n.i * 2654435761 & 4294967295) || '-${from}-' || n.i AS lead, t.* FROM n JOIN ${from} t ON t.k = n.i % (SELECT count(*) FROM ${from}))`;
@@ -92,7 +94,7 @@ async function copy(
            SELECT lead, site_id, 1, rules_version, replace(state, visitor, own), told, replace(keys, visitor, own),
              replace(tail, visitor, own), 0, CASE WHEN ?3 IS NULL THEN CASE WHEN due_at IS NULL THEN NULL ELSE ?4 + i END ELSE ?3 END,
              CASE WHEN refresh_at IS NULL THEN NULL ELSE ?4 + i END, score + (i % 1000) / 1000.0, scores, oldest_at, known,
-             disqualified, outcome_at, last_seen - i * ${APART_MS}, last_seen - i * ${APART_MS} FROM c`,
+             disqualified, outcome_at, last_seen - i * ${apart}, seen_at - i * ${apart} FROM c`,
         )
         .bind(begin, size, dueAt, Date.now() + 5 * DAY_MS),
       database
