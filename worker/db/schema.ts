@@ -67,6 +67,8 @@ export const leads = sqliteTable(
     lastSeen: integer("last_seen").notNull(),
     oldestAt: integer("oldest_at"),
     outcomeAt: integer("outcome_at"),
+    /** Not used any more: migrations/0011_seen.sql. */
+    lookAt: integer("look_at"),
     seenAt: integer("seen_at"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
