@@ -347,8 +347,10 @@ describe("a large site", () => {
     const site = await imported(old);
     // Leads with nothing old, so many that one statement does not read them all.
     await DB.prepare(
-      `INSERT INTO leads SELECT site_id, 'lead_' || lower(hex(randomblob(16))), version, rules_version, '{}', told, '[]',
-         '', 0, NULL, NULL, 0, '{}', 0, 0, 0, NULL, NULL, NULL
+      `INSERT INTO leads (site_id, id, version, rules_version, state, told, keys, tail, logged, score, scores, known,
+         disqualified, last_seen, oldest_at)
+       SELECT site_id, 'lead_' || lower(hex(randomblob(16))), version, rules_version, '{}', told, '[]', '', 0, 0, '{}', 0,
+         0, 0, NULL
        FROM (SELECT * FROM leads WHERE site_id = ?1 LIMIT 1), json_each(?2)`,
     )
       .bind(site.id, JSON.stringify(Array.from({ length: LOOKED_AT_ONCE }, (_, i) => i)))
