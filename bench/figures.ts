@@ -88,9 +88,9 @@ export interface Cost {
   furtherEventRowsWritten: number;
   /** … and what a further message of the mix does with all that it causes: crossings, new keys, the log. */
   furtherOfMixRowsWritten: number;
-  /** How often the score of a lead of the mix is looked at again, if nothing more happens, and the rows that writes: one, and
-   * one where its place in lists changes. */
+  /** How often the score of a lead of the mix is looked at again, if nothing more happens, … */
   looksPerLead: number;
+  /** … and the rows that writes: one each, and one more where its place in lists changes. */
   lookRowsPerLead: number;
   /** Characters that the database grows by with a lead of the mix, and rows of all tables. */
   bytesPerLead: number;

@@ -25,6 +25,9 @@ export interface Current {
   wasDisqualified: boolean;
 }
 
+/** What stands of a lead without a clock: time does nothing to it. */
+const UNSCORED = { dueAt: null, refreshAt: null, score: 0, scores: {} };
+
 /** A lead of whom nothing is known yet; `id`: the one it once had, where it had one. */
 export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = null): Current {
   const lead: Lead = {
@@ -36,10 +39,7 @@ export function emptyCurrent(deps: Deps, site: SiteRules, id: string | null = nu
     told: NOTHING_TOLD,
     tail: new Tail(),
     logged: 0,
-    dueAt: null,
-    refreshAt: null,
-    score: 0,
-    scores: {},
+    ...UNSCORED,
     keys: [],
     oldestAt: null,
     outcomeAt: null,
@@ -120,10 +120,7 @@ export function settle(site: SiteRules, lead: Lead, now: number): void {
   const { state } = lead;
   if (state.clock === null) {
     // Of what it stood for before a split nothing is its own.
-    lead.dueAt = null;
-    lead.refreshAt = null;
-    lead.score = 0;
-    lead.scores = {};
+    Object.assign(lead, UNSCORED);
     return;
   }
   const from = Math.max(state.clock, lead.told.at ?? state.clock);

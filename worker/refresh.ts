@@ -6,7 +6,7 @@
  * remembered, and no index says what is due: reading a lead three times a day for a year costs less than its entry would.
  */
 import { catchUp } from "./catchup";
-import { fadedLeads, type LeadRow, readLead } from "./db/leads";
+import { fadedLeads, type IdRange, type LeadRow, readLead } from "./db/leads";
 import { type Refreshed, writeScores } from "./db/write";
 import type { Deps } from "./deps";
 import { putOffLook, score } from "./lead";
@@ -22,14 +22,8 @@ const BEGINNINGS = 16 ** 3;
 const CHUNK = 200;
 const CHUNKS_MAX = 10;
 
-/** Ids from one up to another. */
-export interface Turn {
-  from: string;
-  to: string;
-}
-
 /** Whose turn it is at an instant, ms. */
-export function turnAt(now: number): Turn {
+export function turnAt(now: number): IdRange {
   const turn = Math.floor(now / TURN_MS) % TURNS;
   const beginning = (n: number) => Math.ceil((n * BEGINNINGS) / TURNS);
   return { from: idFrom(beginning(turn)), to: idFrom(beginning(turn + 1)) };
@@ -39,7 +33,7 @@ export function turnAt(now: number): Turn {
 const idFrom = (n: number) => `lead_${n < BEGINNINGS ? n.toString(16).padStart(3, "0") : "g"}`;
 
 /** Refreshes the scores that are due of the leads whose turn it is; returns how many. */
-export async function refresh(deps: Deps, turn: Turn = turnAt(deps.clock())): Promise<number> {
+export async function refresh(deps: Deps, turn: IdRange = turnAt(deps.clock())): Promise<number> {
   let refreshed = 0;
   const until = deps.clock() + AHEAD_MS;
   for (let chunk = 0; chunk < CHUNKS_MAX; chunk++) {

@@ -91,6 +91,9 @@ export async function expectNothingDangling(siteId: string): Promise<void> {
   }
 }
 
+/** The ids of all leads: a run of refresh as if it were everybody's turn. */
+export const ALL_IDS = { from: "lead_", to: "lead_g" };
+
 /** Lists by who was there last go by an instant that is at most so far behind it; machines are on none. */
 function expectFoundWhenSeen({ last_seen: last, seen_at: seen }: LeadRow & { last_seen?: number }): void {
   if (last === UNSEEN) {

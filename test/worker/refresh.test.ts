@@ -1,11 +1,11 @@
 /** The scores that lists go by: no older than a day, whatever happens or does not. */
 import { expect, test } from "vitest";
 import { DAY_MS } from "../../worker/core/duration";
-import { AHEAD_MS, refresh, TURNS, type Turn, turnAt } from "../../worker/refresh";
+import { AHEAD_MS, refresh, TURNS, turnAt } from "../../worker/refresh";
 import { sweep } from "../../worker/sweep";
 import { type Lead, type List, page, Site } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
-import { DB, expectTheLaw, startIsolate } from "./app";
+import { ALL_IDS, DB, expectTheLaw, startIsolate } from "./app";
 
 const START = Date.parse("2026-03-02T10:00:00Z");
 const RULES = {
@@ -17,8 +17,6 @@ const RULES = {
   levels: { temperature: [{ name: "cold" }] },
 };
 
-/** As if it were everybody's turn. */
-const ALL: Turn = { from: "lead_", to: "lead_g" };
 const MINUTE_MS = 60_000;
 
 test("a list is sorted by scores of the last day, and costs nothing where nothing fades", async () => {
@@ -34,13 +32,13 @@ test("a list is sorted by scores of the last day, and costs nothing where nothin
   expect(await order()).toEqual(["fading", "staying"]);
   now = START + 2 * DAY_MS;
   await sweep(deps);
-  expect(await refresh(deps, ALL)).toBe(1);
+  expect(await refresh(deps, ALL_IDS)).toBe(1);
   expect(await order()).toEqual(["staying", "fading"]);
-  expect(await refresh(deps, ALL), "once a day is enough").toBe(0);
+  expect(await refresh(deps, ALL_IDS), "once a day is enough").toBe(0);
   now = START + 60 * DAY_MS;
-  expect(await refresh(deps, ALL)).toBe(1);
+  expect(await refresh(deps, ALL_IDS)).toBe(1);
   now = START + 90 * DAY_MS;
-  expect(await refresh(deps, ALL), "faded to nothing: left alone from then on").toBe(0);
+  expect(await refresh(deps, ALL_IDS), "faded to nothing: left alone from then on").toBe(0);
   await site.post([page("fading", "/fading")]);
   await expectTheLaw(site.id);
 });
@@ -91,7 +89,7 @@ test("a score that is shown the same for long is left alone for long, and never 
   const looks = new Set<unknown>();
   for (let day = 1; day <= 95; day++) {
     now = START + day * DAY_MS + 1;
-    await refresh(deps, ALL);
+    await refresh(deps, ALL_IDS);
     looks.add((await row())?.refresh_at);
     const shown = (await site.lead("visitor:once")).score;
     // Between two looks it may be a day behind, no more.
@@ -168,7 +166,7 @@ test("an isolate that holds a lead as it was before the look does not take the s
   });
   await site.post([page("v", "/fading")]);
   now += DAY_MS / 2;
-  expect(await refresh(startIsolate({ clock: () => now }).deps, ALL), "looked at by another").toBe(1);
+  expect(await refresh(startIsolate({ clock: () => now }).deps, ALL_IDS), "looked at by another").toBe(1);
   const stored = async () => await DB.prepare("SELECT score FROM leads WHERE site_id = ?").bind(site.id).first("score");
   expect(await stored()).toBeLessThan(58);
   const said = { type: "identify", anonymousId: "v", userId: "ann" };

@@ -52,14 +52,18 @@ function levelChanged({ at, score, ...data }: Crossing): Announcement {
   return { type: "lead.level.changed", at, data: { ...data, score: Math.round(score) + 0 } };
 }
 
-/** The body of a call, as Standard Webhooks have it. */
+/** The body of a call. */
 export function bodyOf(leadId: string, { type, at, data }: Announcement): string {
-  const time = new Date(at).toISOString();
-  return JSON.stringify({ type, timestamp: time, data: { leadId, ...data, at: time } });
+  return body(type, at, { leadId, ...data });
 }
 
 /** The body of a test: of no lead, and of a type that nothing else has, so that no receiver takes it for news. */
 export function testBody(webhookId: string, at: number): string {
+  return body("webhook.test", at, { webhookId });
+}
+
+/** A body as Standard Webhooks have it. */
+function body(type: string, at: number, data: object): string {
   const time = new Date(at).toISOString();
-  return JSON.stringify({ type: "webhook.test", timestamp: time, data: { webhookId, at: time } });
+  return JSON.stringify({ type, timestamp: time, data: { ...data, at: time } });
 }

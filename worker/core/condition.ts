@@ -79,25 +79,19 @@ function negate(verdict: Verdict): Verdict {
   return verdict === null ? null : !verdict;
 }
 
-function both<T>(parts: readonly T[], of: (part: T) => Verdict): Verdict {
-  let result: Verdict = true;
+/** The verdict on several parts, of which one that is as `decisive` says settles it: false for "all", true for "any". */
+function together<T>(parts: readonly T[], of: (part: T) => Verdict, decisive: boolean): Verdict {
+  let result: Verdict = !decisive;
   for (const part of parts) {
     const verdict = of(part);
-    if (verdict === false) return false;
+    if (verdict === decisive) return decisive;
     if (verdict === null) result = null;
   }
   return result;
 }
 
-function either<T>(parts: readonly T[], of: (part: T) => Verdict): Verdict {
-  let result: Verdict = false;
-  for (const part of parts) {
-    const verdict = of(part);
-    if (verdict === true) return true;
-    if (verdict === null) result = null;
-  }
-  return result;
-}
+const both = <T>(parts: readonly T[], of: (part: T) => Verdict) => together(parts, of, false);
+const either = <T>(parts: readonly T[], of: (part: T) => Verdict) => together(parts, of, true);
 
 /** Compiles a condition; what is wrong goes to `problems` and yields a condition that is never used. */
 export function compileCondition(raw: Json, scope: Scope, at: string, problems: Problems, depth = 0): Condition {

@@ -158,10 +158,16 @@ export async function dueLeads(db: D1Database, until: number, limit: number): Pr
   return results;
 }
 
+/** Ids from one up to another. */
+export interface IdRange {
+  from: string;
+  to: string;
+}
+
 /** Leads of all sites with ids in a range whose stored score will have become old by `until`. */
 export async function fadedLeads(
   db: D1Database,
-  { from, to }: { from: string; to: string },
+  { from, to }: IdRange,
   until: number,
   limit: number,
 ): Promise<LeadRow[]> {
