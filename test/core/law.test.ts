@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileRules } from "../../worker/core/compile.ts";
+import { Range } from "../../worker/core/condition.ts";
 import { levelNames, levelsNow, nextChange } from "../../worker/core/levels.ts";
 import { play, replay } from "../../worker/core/play.ts";
 import type { RuleSet } from "../../worker/core/rules.ts";
@@ -86,8 +87,43 @@ describe("the law", { timeout: 300_000 }, () => {
             // A level may last a millisecond ("inactive" of exactly 30m), and rounding may shift a threshold by as much.
             expect([change, change + 1, change + 1000].map(at)).not.toEqual([now, now, now]);
           }
-          const until = change ?? from + 400 * 86_400_000;
-          for (const share of shares) expect(at(Math.floor(from + share * (until - 1000 - from)))).toEqual(now);
+          const quietMs = change === null ? 400 * 86_400_000 : Math.max(0, change - 1000 - from);
+          for (const share of shares) expect(at(Math.floor(from + share * quietMs))).toEqual(now);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a stretch of time holds what each of its instants does, to the last bit", () => {
+    const share = () => fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(
+        arbitraryCase(),
+        share(),
+        share(),
+        fc.array(share(), { maxLength: 20 }),
+        (one, start, length, shares) => {
+          if (one.events.length === 0) return;
+          const rules = compile(one.rules);
+          const state = replay(rules, one.events);
+          const from = clockOf(one.events) + Math.floor(start ** 4 * 100 * 86_400_000);
+          const to = from + Math.floor(length ** 4 * 100 * 86_400_000);
+          const ends = (view: View) => {
+            const { low, high } = view.scores();
+            const total = view.total();
+            const [least, most] = total instanceof Range ? [total.low, total.high] : [total, total];
+            return { low: [...low, least], high: [...high, most] };
+          };
+          const { low, high } = ends(new View(rules, state, from, to));
+          for (const share of [0, 1, ...shares]) {
+            const now = ends(new View(rules, state, Math.floor(from + share * (to - from))));
+            expect(now.low).toEqual(now.high);
+            now.low.forEach((value, i) => {
+              expect(value).toBeGreaterThanOrEqual(low[i] ?? Number.NaN);
+              expect(value).toBeLessThanOrEqual(high[i] ?? Number.NaN);
+            });
+          }
         },
       ),
       { numRuns: RUNS },

@@ -25,6 +25,9 @@ export type Pool = { sum: number; at?: number } | Occurrences;
  */
 const FACTOR_MIN = 1e-300;
 
+/** How far off a worth may be that is computed in another order, as a share of the points it is made of. */
+const ROUNDING = 1e-12;
+
 /** Share of an award's points that is left at an age, from 1 down to 0. Ages below zero count as zero. */
 export function factor(decay: Decay, ageMs: number): number {
   const age = Math.max(ageMs, 0);
@@ -79,8 +82,9 @@ export function worth(pool: Pool | null | undefined, decay: Decay, at: number): 
 }
 
 /**
- * Lowest and highest worth of a pool over a stretch of time. Exact where the worth runs straight or smoothly (half-life,
- * linear); in steps (expires, every) each award lies between its worth at the two ends, for it only ever shrinks.
+ * Lowest and highest worth of a pool over a stretch of time, such that `worth` at each of its instants lies between
+ * them as computed, rounding included. But for that exact where the worth runs straight or smoothly (half-life, linear);
+ * in steps (expires, every) each award lies between its worth at the two ends, for it only ever shrinks.
  */
 export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: number, to: number): [number, number] {
   if (!pool) return [0, 0];
@@ -88,7 +92,11 @@ export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: 
   if (from === to) return [start, start];
   if ("sum" in pool) {
     const end = worth(pool, decay, to);
-    return [Math.min(start, end), Math.max(start, end)];
+    // A power may be rounded the other way a millisecond later.
+    const spread = start === end ? 0 : ROUNDING;
+    const low = Math.min(start, end);
+    const high = Math.max(start, end);
+    return [low - Math.abs(low) * spread, high + Math.abs(high) * spread];
   }
   return decay.kind === "linear" ? linearBetween(pool, decay.ms, from, to) : stepsBetween(pool, decay, from, to);
 }
@@ -98,10 +106,15 @@ function linearBetween({ times, values }: Occurrences, ms: number, from: number,
   // Sum of points, and of points by their time relative to `from`: worth(t) = points * (1 - (t - from) / ms) + moments / ms.
   let points = 0;
   let moments = 0;
+  let gains = 0;
+  let losses = 0;
   for (let i = 0; i < times.length; i++) {
     if ((times[i] ?? 0) <= from - ms) continue;
-    points += values[i] ?? 0;
-    moments += (values[i] ?? 0) * ((times[i] ?? 0) - from);
+    const value = values[i] ?? 0;
+    points += value;
+    moments += value * ((times[i] ?? 0) - from);
+    if (value > 0) gains += value;
+    else losses += value;
   }
   const at = (t: number) => points * (1 - (t - from) / ms) + moments / ms;
   let low = at(from);
@@ -118,7 +131,8 @@ function linearBetween({ times, values }: Occurrences, ms: number, from: number,
     moments -= (values[i] ?? 0) * ((times[i] ?? 0) - from);
   }
   note(at(to));
-  return [low, high];
+  const slack = (gains - losses) * ROUNDING;
+  return [Math.max(losses, low - slack), Math.min(gains, high + slack)];
 }
 
 function stepsBetween({ times, values }: Occurrences, decay: Decay, from: number, to: number): [number, number] {

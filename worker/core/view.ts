@@ -189,8 +189,9 @@ export class View {
 
   private totalled(): number | Range {
     const { low, high } = this.scores();
-    if (this.from === this.to || this.still.fadingFreely.length === 0) return span(sum(low), sum(high));
-    // Dimensions without a clamp: what each may be at most is not what all may be at once.
+    if (this.still.fadingFreely.length === 0) return span(sum(low), sum(high));
+    // Dimensions without a clamp: what each may be at most is not what all may be at once. The same sum for an instant,
+    // in the same order, lies within that of its stretch to the last bit.
     const fixed = this.fixedScores();
     let least = 0;
     let most = 0;
