@@ -3,7 +3,7 @@
  *   core    Node: the pure core, golden cases, layers, and the helpers' own tests
  *   worker  workerd: the Worker's verbs and routes on a real local D1
  *   e2e     Node: Chromium and the server that `npm start` runs
- * One kind alone: `npm test -- --project core`.
+ * One kind alone: `npm test -- --project core`. Random cases are few in each run; KELVIN_RUNS=1000 makes more of them.
  */
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -18,6 +18,10 @@ Object.assign(process.env, {
   WRANGLER_LOG: "error",
 });
 
+const { KELVIN_RUNS } = process.env;
+/** Long enough for a busy machine, ms; none takes more than a few seconds by itself. */
+const PATIENCE_MS = KELVIN_RUNS ? 24 * 3_600_000 : 300_000;
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -26,7 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "core",
-          testTimeout: 60_000,
+          testTimeout: PATIENCE_MS,
           include: ["test/core/**/*.test.ts", "test/support/**/*.test.ts"],
           globalSetup: "./test/support/build.ts",
           setupFiles: ["./test/core/setup.ts"],
@@ -41,6 +45,7 @@ export default defineConfig({
               d1Databases: { DB_1: "DB_1", DB_2: "DB_2" },
               bindings: {
                 KELVIN_ADMIN_KEY: "test-admin-key",
+                ...(KELVIN_RUNS ? { KELVIN_RUNS } : {}),
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
               },
             },
@@ -48,8 +53,7 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
-          // Long enough for a busy machine; none takes more than a few seconds by itself.
-          testTimeout: 60_000,
+          testTimeout: PATIENCE_MS,
           include: ["test/worker/**/*.test.ts"],
           globalSetup: "./test/support/build.ts",
           setupFiles: ["./test/worker/setup.ts"],

@@ -31,7 +31,7 @@ function seen(rules: RuleSet, state: State, at: number) {
   };
 }
 
-describe("the law", { timeout: 300_000 }, () => {
+describe("the law", () => {
   test("incremental, replayed and naive agree at any instant", () => {
     fc.assert(
       fc.property(arbitraryCase(), ({ rules: document, events, at }) => {

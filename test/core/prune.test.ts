@@ -62,7 +62,7 @@ function rewritten(document: RulesDocument): RulesDocument {
   };
 }
 
-describe("the law over pruned events", { timeout: 300_000 }, () => {
+describe("the law over pruned events", () => {
   const holds = <T>(arbitrary: fc.Arbitrary<T>, check: (one: T) => void) =>
     fc.assert(fc.property(arbitrary, check), { numRuns: RUNS });
 

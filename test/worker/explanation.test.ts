@@ -144,7 +144,7 @@ test("random rules and histories: all of it is what the naive model finds, now a
     }),
     { numRuns: RUNS, verbose: 1, endOnFailure: true },
   );
-}, 280_000);
+});
 
 const LEVELS = { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 35 } } }] };
 

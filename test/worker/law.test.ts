@@ -136,7 +136,7 @@ test("what the API says is what the naive model says, now and later", async () =
     ),
     { numRuns: RUNS, verbose: 1, endOnFailure: false },
   );
-}, 120_000);
+});
 
 /** Takes out what says who somebody is, so that nobody is joined before the end. */
 function anonymous(event: LoggedEvent): LoggedEvent {
@@ -172,7 +172,7 @@ test("visitors joined in the end are one lead: the fold of the union of their ev
     }),
     { numRuns: RUNS, verbose: 1, endOnFailure: false },
   );
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const id of sites) await expectTheLaw(id);

@@ -126,7 +126,7 @@ test("joined in any way and order, at the same time: the fold of the union, and 
     }),
     { numRuns: RUNS, verbose: 1, endOnFailure: true },
   );
-}, 280_000);
+});
 
 describe("what a claim may not do", () => {
   const PROOF = { userId: "ann", traits: { email: "ann@one.example" } };

@@ -231,7 +231,7 @@ test("beacons flow while it moves: every lead is what the naive model says", asy
     ),
     { numRuns: Number(process.env.KELVIN_RUNS ?? 3), verbose: 1, endOnFailure: true },
   );
-}, 120_000);
+});
 
 /** A site that is fenced and stays so: the database it goes to fails. */
 async function stuck() {

@@ -138,7 +138,7 @@ test("random rules: counts, scores and movers are those that publishing then giv
     }),
     { numRuns: RUNS, verbose: 1, endOnFailure: true },
   );
-}, 280_000);
+});
 
 const LEVELS = {
   temperature: [
