@@ -10,6 +10,35 @@ import { writeAndTell } from "./outbox";
 /** Most tries, where others write the lead at the same time. */
 const TRIES_MAX = 5;
 
+/** Most leads that a run goes past because they fail: with more, what is wrong is not theirs. */
+const FAILURES_MAX = 50;
+
+/** Leads that a run could not see to: what is wrong with one keeps it from none of the others. */
+export class Failures {
+  private readonly all: unknown[] = [];
+
+  /** How many there were. */
+  get count(): number {
+    return this.all.length;
+  }
+
+  /** Sees to one lead; `null` where that failed. Throws where it is the database that failed, which ends a run. */
+  async outlive<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      if (refusalOf(error) !== null || this.count >= FAILURES_MAX) throw error;
+      this.all.push(error);
+      return null;
+    }
+  }
+
+  /** Ends the run: throws the first of them, where there were any. */
+  throwFirst(): void {
+    if (this.count > 0) throw this.all[0];
+  }
+}
+
 /**
  * Under the rules in force, all that time has changed told. Returns how many crossings were recorded; throws what a later
  * run may mend.

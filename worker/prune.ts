@@ -3,7 +3,7 @@
  * run goes through the leads by their ids, looks only at how old each one's oldest event is, and notes how far it came,
  * so that any run can go on. A lead's version makes it safe to run twice at once: who comes second finds nothing old.
  */
-import { rewriteLead } from "./catchup";
+import { Failures, rewriteLead } from "./catchup";
 import { DAY_MS } from "./core/duration";
 import { LEAD_KEY } from "./core/identity";
 import { replay } from "./core/play";
@@ -24,18 +24,20 @@ const ROWS_AT_ONCE = 20;
 export const LEADS_A_RUN = 200;
 const SITES_A_RUN = 10;
 
-/** Goes on with what is to be pruned today; returns how many leads were written. */
+/** Goes on with what is to be pruned today; returns how many leads were written. Throws in the end where a lead failed. */
 export async function prune(deps: Deps): Promise<number> {
   const today = Math.floor(deps.clock() / DAY_MS) * DAY_MS;
+  const failures = new Failures();
   let written = 0;
   for (const pruning of await sitesToPrune(deps.db, today, SITES_A_RUN)) {
-    if (written < LEADS_A_RUN) written += await pruneSite(deps, pruning, LEADS_A_RUN - written);
+    if (written < LEADS_A_RUN) written += await pruneSite(deps, pruning, LEADS_A_RUN - written, failures);
   }
   if (written > 0) await deps.overwrite();
+  failures.throwFirst();
   return written;
 }
 
-async function pruneSite(deps: Deps, from: Pruning, most: number): Promise<number> {
+async function pruneSite(deps: Deps, from: Pruning, most: number, failures: Failures): Promise<number> {
   const before = deps.clock() - (from.retentionDays ?? Number.POSITIVE_INFINITY) * DAY_MS;
   // Under the rules in force: what was published elsewhere a moment ago is to see the events whole.
   await deps.sites.read(from.id);
@@ -45,7 +47,7 @@ async function pruneSite(deps: Deps, from: Pruning, most: number): Promise<numbe
     const looked = await oldestAfter(deps.db, pruning.id, pruning.prunedTo, LOOKED_AT_ONCE);
     const old = looked.filter(({ oldestAt }) => oldestAt !== null && oldestAt < before).map(({ id }) => id);
     const mine = old.slice(0, most - written);
-    await pruneLeads(deps, pruning.id, mine, before);
+    await pruneLeads(deps, pruning.id, mine, before, failures);
     written += mine.length;
     const isWhole = mine.length === old.length;
     const last = isWhole ? looked.at(-1)?.id : mine.at(-1);
@@ -59,11 +61,17 @@ async function pruneSite(deps: Deps, from: Pruning, most: number): Promise<numbe
   return written;
 }
 
-async function pruneLeads(deps: Deps, siteId: string, ids: readonly string[], before: number): Promise<void> {
+async function pruneLeads(
+  deps: Deps,
+  siteId: string,
+  ids: readonly string[],
+  before: number,
+  failures: Failures,
+): Promise<void> {
   for (let from = 0; from < ids.length; from += ROWS_AT_ONCE) {
     const keys = ids.slice(from, from + ROWS_AT_ONCE).map((id) => `${LEAD_KEY}${id}`);
     for (const row of (await findLeads(deps.db, siteId, keys)).values()) {
-      await rewriteLead(deps, row, (found, row) => pruned(deps, found, row, before));
+      await failures.outlive(() => rewriteLead(deps, row, (found, row) => pruned(deps, found, row, before)));
     }
   }
 }

@@ -5,7 +5,7 @@
  * Every minute has its turn, a part of all leads by how their ids begin, which are as good as random: nothing has to be
  * remembered, and no index says what is due: reading a lead three times a day for a year costs less than its entry would.
  */
-import { catchUp } from "./catchup";
+import { catchUp, Failures } from "./catchup";
 import { fadedLeads, type IdRange, type LeadRow, readLead } from "./db/leads";
 import { type Refreshed, writeScores } from "./db/write";
 import type { Deps } from "./deps";
@@ -32,15 +32,16 @@ export function turnAt(now: number): IdRange {
 /** Before all ids with a beginning; past the last one: after all ids. */
 const idFrom = (n: number) => `lead_${n < BEGINNINGS ? n.toString(16).padStart(3, "0") : "g"}`;
 
-/** Refreshes the scores that are due of the leads whose turn it is; returns how many. */
+/** Refreshes the scores that are due of the leads whose turn it is; returns how many. Throws in the end where a lead failed. */
 export async function refresh(deps: Deps, turn: IdRange = turnAt(deps.clock())): Promise<number> {
+  const failures = new Failures();
   let refreshed = 0;
   const until = deps.clock() + AHEAD_MS;
   for (let chunk = 0; chunk < CHUNKS_MAX; chunk++) {
-    const rows = await fadedLeads(deps.db, turn, until, CHUNK);
+    const rows = await fadedLeads(deps.db, turn, until, CHUNK, failures.count);
     const scores: Refreshed[] = [];
     for (const row of rows) {
-      const one = await refreshedRow(deps, row);
+      const one = await failures.outlive(() => refreshedRow(deps, row));
       if (one) scores.push(one);
     }
     if (scores.length > 0) await writeScores(deps.db, scores);
@@ -48,6 +49,7 @@ export async function refresh(deps: Deps, turn: IdRange = turnAt(deps.clock())):
     refreshed += rows.length;
     if (rows.length < CHUNK) break;
   }
+  failures.throwFirst();
   return refreshed;
 }
 

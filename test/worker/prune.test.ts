@@ -381,7 +381,11 @@ describe("a large site", () => {
     for (const trip of [2, 5, 30]) {
       const runs = [2, 1].map(async (factor) => {
         const faulty = new FaultyDatabase(DB);
-        faulty.fail({ trip: trip * factor, message: "gone", when: factor === 1 ? "before" : "after" });
+        faulty.fail({
+          trip: trip * factor,
+          message: "Network connection lost.",
+          when: factor === 1 ? "before" : "after",
+        });
         await prune(startIsolate({ db: faulty.db, clock }).deps);
       });
       expect((await Promise.allSettled(runs)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);

@@ -283,7 +283,7 @@ test("no other lead is touched, and what is due is found by index", async () => 
   }
   const queries = sql.filter((text) => /^\s*select.* from leads.* where .*due_at/is.test(text));
   const plans = await Promise.all(
-    queries.map((text) => DB.prepare(`EXPLAIN QUERY PLAN ${text}`).bind(now, 100).all<{ detail: string }>()),
+    queries.map((text) => DB.prepare(`EXPLAIN QUERY PLAN ${text}`).bind(now, 100, 0).all<{ detail: string }>()),
   );
   const details = plans.flatMap(({ results }) => results.map(({ detail }) => detail));
   expect(details.some((detail) => detail.includes("leads_due"))).toBe(true);

@@ -148,12 +148,12 @@ export function leadsQuery(
 }
 
 /** Leads whose levels time has changed, or will have by `until`: those due longest first. */
-export async function dueLeads(db: D1Database, until: number, limit: number): Promise<LeadRow[]> {
+export async function dueLeads(db: D1Database, until: number, limit: number, offset = 0): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.due_at LIMIT ?2`,
+      `SELECT ${LEAD_COLUMNS} FROM leads l WHERE l.due_at <= ?1 AND ${notFenced("l.site_id")} ORDER BY l.due_at LIMIT ?2 OFFSET ?3`,
     )
-    .bind(until, limit)
+    .bind(until, limit, offset)
     .all<LeadRow>();
   return results;
 }
@@ -170,13 +170,14 @@ export async function fadedLeads(
   { from, to }: IdRange,
   until: number,
   limit: number,
+  offset = 0,
 ): Promise<LeadRow[]> {
   const { results } = await db
     .prepare(
       `SELECT ${LEAD_COLUMNS} FROM sites s CROSS JOIN leads l ON l.site_id = s.id AND l.id >= ?1 AND l.id < ?2
-       WHERE l.refresh_at <= ?3 AND ${notFenced("l.site_id")} LIMIT ?4`,
+       WHERE l.refresh_at <= ?3 AND ${notFenced("l.site_id")} LIMIT ?4 OFFSET ?5`,
     )
-    .bind(from, to, until, limit)
+    .bind(from, to, until, limit, offset)
     .all<LeadRow>();
   return results;
 }
