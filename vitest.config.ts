@@ -31,6 +31,7 @@ export default defineConfig({
         test: {
           name: "core",
           testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
           include: ["test/core/**/*.test.ts", "test/support/**/*.test.ts"],
           globalSetup: "./test/support/build.ts",
           setupFiles: ["./test/core/setup.ts"],
@@ -54,6 +55,7 @@ export default defineConfig({
         test: {
           name: "worker",
           testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
           include: ["test/worker/**/*.test.ts"],
           globalSetup: "./test/support/build.ts",
           setupFiles: ["./test/worker/setup.ts"],

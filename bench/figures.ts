@@ -78,6 +78,8 @@ export interface Cost {
   beacons: number;
   messages: number;
   leads: number;
+  /** Share of the leads that somebody knows: the others may be forgotten. */
+  knownShare: number;
   /** All beacons of the mix. */
   all: Average;
   /** Those of one message: all, those of a visitor never seen, and the others. */

@@ -80,6 +80,7 @@ function costRows({ cost }: Figures): Row[] {
     ["  a message more, of the mix", `${fixed(cost.furtherOfMixRowsWritten)} written, with crossings and keys`],
     ["looks at a fading score, a lead", `${fixed(cost.looksPerLead)}, ${fixed(cost.lookRowsPerLead)} rows written`],
     ["database, a lead of the mix", kb(cost.bytesPerLead)],
+    ["leads of the mix that somebody knows", `${fixed(cost.knownShare * 100)} %`],
   ];
 }
 

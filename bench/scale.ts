@@ -13,6 +13,7 @@ const HELP = `npm run scale -- [options]
   --beacons N        beacons a month, as 1e9 or 250000 (default ${DEFAULTS.beacons})
   --peak N           how many times the average the busiest hour has (default ${DEFAULTS.peak})
   --months N         how long leads are kept (default ${DEFAULTS.months})
+  --anonymous N      months that leads are kept which nobody knows (default: as the others)
   --queued N         share of beacons that wait in the queue (default ${DEFAULTS.queued})
   --table            the table of docs/scale.md, of several sizes
   --results FILE     other measured figures than the newest of bench/results/
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     beacons: { type: "string" },
     peak: { type: "string" },
     months: { type: "string" },
+    anonymous: { type: "string" },
     queued: { type: "string" },
     table: { type: "boolean", default: false },
     results: { type: "string" },
@@ -33,8 +35,8 @@ const { values } = parseArgs({
   },
 });
 
-function number(name: keyof Load, text: string | undefined): number {
-  if (text === undefined) return DEFAULTS[name];
+function number(name: string, text: string | undefined, usual: number): number {
+  if (text === undefined) return usual;
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
   console.error(`--${name} is "${text}"; it must be a number, not below 0.`);
@@ -45,12 +47,14 @@ if (values.help) {
   console.log(HELP);
   process.exit(0);
 }
+const months = number("months", values.months, DEFAULTS.months);
 const load: Load = {
-  sites: number("sites", values.sites),
-  beacons: number("beacons", values.beacons),
-  peak: number("peak", values.peak),
-  months: number("months", values.months),
-  queued: number("queued", values.queued),
+  sites: number("sites", values.sites, DEFAULTS.sites),
+  beacons: number("beacons", values.beacons, DEFAULTS.beacons),
+  peak: number("peak", values.peak, DEFAULTS.peak),
+  months,
+  anonymousMonths: number("anonymous", values.anonymous, months),
+  queued: number("queued", values.queued, DEFAULTS.queued),
 };
 const found = findMeasured(values.results);
 if (!found) {

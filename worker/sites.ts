@@ -28,6 +28,7 @@ export const SETTINGS: Omit<SiteSettings, "name" | "origins"> = {
   dailyEvents: 1_000_000,
   /** 13 months. */
   retentionDays: 396,
+  anonymousRetentionDays: null,
 };
 
 export interface NewSite extends Stated {
@@ -101,8 +102,18 @@ const newSecret = (deps: Deps) => `${deps.newId()}${deps.newId()}`;
 
 /** Settings as they were, with those stated in their place. */
 function settled(before: SiteSettings, stated: Stated): SiteSettings {
-  const { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = before;
-  const kept: SiteSettings = { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays };
+  const { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays, anonymousRetentionDays } =
+    before;
+  const kept: SiteSettings = {
+    name,
+    origins,
+    respectGpc,
+    jwksUrl,
+    jwksAudience,
+    dailyEvents,
+    retentionDays,
+    anonymousRetentionDays,
+  };
   const changes = Object.entries(stated).filter(([key, value]) => key in kept && value !== undefined);
   return { ...kept, ...Object.fromEntries(changes) };
 }

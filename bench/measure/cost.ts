@@ -54,6 +54,7 @@ export async function measureCost(visits: number): Promise<Cost> {
     return {
       ...summary(counted, visits, messagesOfAll),
       furtherEventRowsWritten,
+      knownShare: results.filter(({ known }) => known === 1).length / results.length,
       bytesPerLead: meta.size_after / seen.size,
       looksPerLead: looks.reduce((sum, [count]) => sum + count, 0) / looks.length,
       lookRowsPerLead: looks.reduce((sum, [, written]) => sum + written, 0) / looks.length,
@@ -95,7 +96,10 @@ async function measureFurther(site: BenchSite, sessions: Sessions): Promise<numb
   return ((await written(FURTHER_MESSAGES)) - (await written(1))) / (FURTHER_MESSAGES - 1);
 }
 
-type Summary = Omit<Cost, "furtherEventRowsWritten" | "bytesPerLead" | "looksPerLead" | "lookRowsPerLead">;
+type Summary = Omit<
+  Cost,
+  "furtherEventRowsWritten" | "knownShare" | "bytesPerLead" | "looksPerLead" | "lookRowsPerLead"
+>;
 
 function summary(counted: readonly Counted[], visits: number, messages: number): Summary {
   const singles = counted.filter((one) => one.messages === 1);

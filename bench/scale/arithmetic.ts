@@ -7,8 +7,10 @@ export interface Load {
   beacons: number;
   /** How many times the average the busiest hour has. */
   peak: number;
-  /** How long leads are kept. */
+  /** How long leads are kept; … */
   months: number;
+  /** … those that nobody knows, where that is shorter. */
+  anonymousMonths: number;
   /** Share of beacons that wait in the queue. */
   queued: number;
 }
@@ -19,6 +21,9 @@ export interface Measured {
   rowsReadPerBeacon: number;
   beaconsPerLead: number;
   beaconsPerVisit: number;
+  messagesPerLead: number;
+  /** Share of leads that somebody knows. */
+  knownShare: number;
   bytesPerLead: number;
   /** How often the score of a lead is looked at again while nothing happens, until it fades no more. */
   looksPerLead: number;
@@ -29,7 +34,7 @@ export interface Measured {
   rowsPerCrossing: number;
 }
 
-export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13, queued: 0.001 };
+export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13, anonymousMonths: 13, queued: 0.001 };
 
 /** Sizes of the table in docs/scale.md. */
 export const SCENARIOS: readonly (Load & { name: string })[] = [
@@ -38,6 +43,7 @@ export const SCENARIOS: readonly (Load & { name: string })[] = [
   { ...DEFAULTS, name: "100 sites", sites: 100, beacons: 30e6 },
   { ...DEFAULTS, name: "1,000 sites", sites: 1_000, beacons: 150e6 },
   { ...DEFAULTS, name: "10,000 sites", sites: 10_000, beacons: 1e9 },
+  { ...DEFAULTS, name: "10,000 sites, strangers for 3 months", sites: 10_000, beacons: 1e9, anonymousMonths: 3 },
 ];
 
 const DAYS = 30;
@@ -48,6 +54,8 @@ const PASSES_A_DAY = 3;
 const COLD_PER_LEAD = 0.1;
 /** Requests besides beacons, a visit: the tag, where the browser does not hold it. */
 const TAGS_PER_VISIT = 1;
+/** Rows that forgetting a lead writes, besides one for each message id: its own, and its places by score and by time. */
+const ROWS_FORGOTTEN = 3;
 /** Batches that one database writes in a second: its writer waits some milliseconds for each (Cloudflare: "several"). */
 const WRITES_PER_SECOND = 200;
 /** How full a database is planned to be: there must be room to grow, and to move a site out. */
@@ -57,7 +65,7 @@ export interface Arithmetic {
   leadsPerMonth: number;
   requests: number;
   beaconsPerSecondAtPeak: number;
-  rowsWritten: { beacons: number; looks: number; goingCold: number; all: number };
+  rowsWritten: { beacons: number; looks: number; goingCold: number; forgotten: number; all: number };
   rowsRead: number;
   storedGb: number;
   /** Needed for size, for writing at peak, and so in all. */
@@ -84,11 +92,12 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
   const { beacons } = load;
   const leadsPerMonth = beacons / measured.beaconsPerLead;
   const requests = beacons + (beacons / measured.beaconsPerVisit) * TAGS_PER_VISIT;
-  const rowsWritten = rowsWrittenBy(beacons, leadsPerMonth, measured);
-  const passes = leadsPerMonth * load.months * PASSES_A_DAY * DAYS;
+  const rowsWritten = rowsWrittenBy(load, leadsPerMonth, measured);
+  const keptMonths = monthsKept(load, measured);
+  const passes = leadsPerMonth * keptMonths * PASSES_A_DAY * DAYS;
   const rowsRead =
     beacons * measured.rowsReadPerBeacon + leadsPerMonth * (measured.looksPerLead + COLD_PER_LEAD) * 2 + passes;
-  const storedGb = (leadsPerMonth * load.months * measured.bytesPerLead) / 1e9;
+  const storedGb = (leadsPerMonth * keptMonths * measured.bytesPerLead) / 1e9;
   const beaconsPerSecondAtPeak = (beacons / SECONDS) * load.peak;
   const forSize = Math.ceil(storedGb / (LIMITS.databaseGb * FULL));
   const forWrites = Math.ceil(beaconsPerSecondAtPeak / WRITES_PER_SECOND);
@@ -124,13 +133,22 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
   };
 }
 
-function rowsWrittenBy(beacons: number, leads: number, measured: Measured): Arithmetic["rowsWritten"] {
+/** How long a lead is kept, on average. */
+function monthsKept({ months, anonymousMonths }: Load, { knownShare }: Measured): number {
+  return knownShare * months + (1 - knownShare) * Math.min(months, anonymousMonths);
+}
+
+function rowsWrittenBy(load: Load, leads: number, measured: Measured): Arithmetic["rowsWritten"] {
+  const { beacons, months, anonymousMonths } = load;
+  const areForgotten = anonymousMonths < months;
+  const forgotten = areForgotten ? leads * (1 - measured.knownShare) : 0;
   const parts = {
     beacons: beacons * measured.rowsWrittenPerBeacon,
     looks: leads * measured.lookRowsPerLead,
     goingCold: leads * COLD_PER_LEAD * measured.rowsPerCrossing,
+    forgotten: forgotten * (ROWS_FORGOTTEN + measured.messagesPerLead),
   };
-  return { ...parts, all: parts.beacons + parts.looks + parts.goingCold };
+  return { ...parts, all: parts.beacons + parts.looks + parts.goingCold + parts.forgotten };
 }
 
 interface Used {

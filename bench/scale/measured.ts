@@ -33,6 +33,8 @@ export function findMeasured(file?: string): Found | null {
       rowsReadPerBeacon: cost.all.rowsRead,
       beaconsPerLead: cost.beacons / cost.leads,
       beaconsPerVisit: cost.beacons / cost.visits,
+      messagesPerLead: cost.messages / cost.leads,
+      knownShare: cost.knownShare,
       bytesPerLead: cost.bytesPerLead,
       looksPerLead: cost.looksPerLead,
       lookRowsPerLead: cost.lookRowsPerLead,

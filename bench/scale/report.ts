@@ -21,10 +21,10 @@ export function scaleReport(load: Load, { commit }: { commit: string }, found: A
     ["beacons a second, at peak", short(found.beaconsPerSecondAtPeak)],
     [
       "rows written a month",
-      `${short(rowsWritten.all)}: beacons ${short(rowsWritten.beacons)}, scores that fade ${short(rowsWritten.looks)}, going cold ${short(rowsWritten.goingCold)}`,
+      `${short(rowsWritten.all)}: beacons ${short(rowsWritten.beacons)}, scores that fade ${short(rowsWritten.looks)}, going cold ${short(rowsWritten.goingCold)}, forgetting ${short(rowsWritten.forgotten)}`,
     ],
     ["rows read a month", short(found.rowsRead)],
-    ["stored in the end", `${short(found.storedGb)} GB, of ${load.months} months`],
+    ["stored in the end", `${short(found.storedGb)} GB, of ${kept(load)}`],
     ["databases", `${databases.all}: for size ${databases.forSize}, for writing at peak ${databases.forWrites}`],
     ["messages in the queue", short(found.queueMessages)],
     ["dollars a month", found.isFree ? "nothing, on the free plan" : `${dollars(paid.all)}: ${parts(paid)}`],
@@ -41,6 +41,10 @@ export function scaleReport(load: Load, { commit }: { commit: string }, found: A
     "What ends first, as the load grows:",
     ...found.ends.map(({ what, used }) => `${percent(used).padStart(9)}  ${what}`),
   ].join("\n");
+}
+
+function kept({ months, anonymousMonths }: Load): string {
+  return `${months} months${anonymousMonths < months ? `, ${anonymousMonths} of leads that nobody knows` : ""}`;
 }
 
 function parts({ all: _, ...each }: Arithmetic["dollars"]): string {
@@ -79,7 +83,7 @@ export function asTable(scenarios: readonly (Load & { name: string })[], measure
     "beacons a month",
     "new leads a month",
     "rows written a month",
-    "stored after 13 months",
+    "stored in the end",
     "beacons/s at peak",
     "databases",
     "dollars a month",

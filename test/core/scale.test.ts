@@ -12,6 +12,8 @@ const PLAIN: Measured = {
   rowsReadPerBeacon: 4,
   beaconsPerLead: 10,
   beaconsPerVisit: 5,
+  messagesPerLead: 12,
+  knownShare: 0.1,
   bytesPerLead: 10_000,
   looksPerLead: 10,
   lookRowsPerLead: 30,
@@ -42,6 +44,14 @@ describe("the arithmetic", () => {
       Object.values(parts).reduce((sum, part) => sum + part, 0),
       6,
     );
+  });
+
+  test("leads that nobody knows, forgotten earlier, take less room and a row for all that is deleted of each", () => {
+    const [all, few] = [month(1e9), month(1e9, { anonymousMonths: 3 })];
+    expect(all.rowsWritten.forgotten).toBe(0);
+    expect(few.rowsWritten.forgotten).toBeCloseTo(few.leadsPerMonth * 0.9 * 15);
+    expect(few.storedGb / all.storedGb).toBeCloseTo((0.1 * 13 + 0.9 * 3) / 13);
+    expect(month(1e9, { anonymousMonths: 99 })).toEqual(all);
   });
 
   test("a month within what the plan holds costs the plan alone", () => {

@@ -15,6 +15,7 @@ export interface SiteForm {
   /** Numbers as they were typed; empty: without bound. */
   dailyEvents: string;
   retentionDays: string;
+  anonymousRetentionDays: string;
   jwksUrl: string;
   jwksAudience: string;
 }
@@ -148,6 +149,7 @@ const LABELS = {
   name: "Name",
   origins: "Origins",
   retentionDays: "Days that events are kept whole",
+  anonymousRetentionDays: "Days that leads nobody knows are kept",
   dailyEvents: "Most events a day",
   jwksUrl: "Keys of your identity provider",
   jwksAudience: "Audience of its tokens",
@@ -201,6 +203,19 @@ const MoreFields: FC<{ form: SiteForm }> = ({ form }) => (
       value={form.retentionDays}
       placeholder="for ever"
     />
+    <label for="anonymousRetentionDays">{LABELS.anonymousRetentionDays}</label>
+    <input
+      id="anonymousRetentionDays"
+      name="anonymousRetentionDays"
+      inputmode="numeric"
+      value={form.anonymousRetentionDays}
+      placeholder="until they are erased"
+      aria-describedby="anonymous-hint"
+    />
+    <p id="anonymous-hint" class="muted small">
+      Counted from the last time they were there. Leads without a userId, an e-mail address, an outcome or a note of
+      sales are deleted then.
+    </p>
     <label for="dailyEvents">{LABELS.dailyEvents}</label>
     <input id="dailyEvents" name="dailyEvents" inputmode="numeric" value={form.dailyEvents} placeholder="any number" />
     <label for="jwksUrl">{LABELS.jwksUrl}</label>

@@ -193,17 +193,31 @@ export async function leadsAfter(db: D1Database, siteId: string, id: string, lim
   return results;
 }
 
-/** Those ids alone, and the time of each one's oldest event that can be pruned: cheap to go through in full. */
-export async function oldestAfter(
+/** What of a lead is too old, as retention goes by it. */
+export interface Age {
+  id: string;
+  /** Time of its oldest event that can be pruned, ms; `null`: it has none. */
+  oldestAt: number | null;
+  /** 1: nobody knows who it is, and it was not there since the instant asked for. */
+  isGone: 0 | 1;
+}
+
+/** The same of leads in the order of their ids, and nothing else: cheap to go through in full. `since`: ms; `null`: none is gone. */
+export async function agesAfter(
   db: D1Database,
   siteId: string,
   id: string,
   limit: number,
-): Promise<{ id: string; oldestAt: number | null }[]> {
+  since: number | null,
+): Promise<Age[]> {
+  // Of what machines did there is no last sight.
   const { results } = await db
-    .prepare("SELECT id, oldest_at oldestAt FROM leads WHERE site_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
-    .bind(siteId, id, limit)
-    .all<{ id: string; oldestAt: number | null }>();
+    .prepare(
+      `SELECT id, oldest_at oldestAt, known = 0 AND max(last_seen, ifnull(oldest_at, 0)) < ifnull(?4, 0) isGone
+       FROM leads WHERE site_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3`,
+    )
+    .bind(siteId, id, limit, since)
+    .all<Age>();
   return results;
 }
 

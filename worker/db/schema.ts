@@ -22,6 +22,7 @@ export const sites = sqliteTable("sites", {
   retentionDays: integer("retention_days"),
   prunedTo: text("pruned_to").notNull(),
   prunedAt: integer("pruned_at").notNull(),
+  anonymousRetentionDays: integer("anonymous_retention_days"),
 });
 
 export const ruleVersions = sqliteTable(

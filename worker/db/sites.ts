@@ -14,7 +14,14 @@ export type Site = typeof sites.$inferSelect;
 /** What administrators decide of a site. */
 export type SiteSettings = Pick<
   Site,
-  "name" | "origins" | "respectGpc" | "jwksUrl" | "jwksAudience" | "dailyEvents" | "retentionDays"
+  | "name"
+  | "origins"
+  | "respectGpc"
+  | "jwksUrl"
+  | "jwksAudience"
+  | "dailyEvents"
+  | "retentionDays"
+  | "anonymousRetentionDays"
 >;
 
 /** Longest that an isolate goes on with what it read, ms: how late a change made elsewhere may be noticed. */
@@ -246,9 +253,9 @@ export async function removeSite(db: D1Database, id: string): Promise<void> {
 }
 
 export async function updateSite(db: D1Database, id: string, changes: SiteSettings): Promise<void> {
-  // Events are kept for another time from now on: what is older is not left until tomorrow.
+  // Something is kept for another time from now on: what is older is not left until tomorrow.
   const unless = <T>(column: T, anew: string | number) =>
-    sql`CASE WHEN ${sites.retentionDays} IS ${changes.retentionDays} THEN ${column} ELSE ${anew} END`;
+    sql`CASE WHEN ${areKept(changes)} THEN ${column} ELSE ${anew} END`;
   const d1 = drizzle(db);
   await d1.batch([
     unlessFencedIn(d1, id),
@@ -259,22 +266,29 @@ export async function updateSite(db: D1Database, id: string, changes: SiteSettin
   ]);
 }
 
-/** How far the run that prunes a site's events has come. */
-export type Pruning = Pick<Site, "id" | "retentionDays" | "prunedTo" | "prunedAt">;
+/** How long events are kept, and leads that nobody knows. */
+type Retention = Pick<Site, "retentionDays" | "anonymousRetentionDays">;
 
-/** Sites that keep events for a time and whose last run was through before an instant: the longest ago first. */
+/** SQL: whether a site keeps what it keeps for so long. */
+const areKept = ({ retentionDays, anonymousRetentionDays }: Retention) =>
+  sql`(${sites.retentionDays} IS ${retentionDays} AND ${sites.anonymousRetentionDays} IS ${anonymousRetentionDays})`;
+
+/** How far the run that sees to a site's retention has come. */
+export type Pruning = Retention & Pick<Site, "id" | "prunedTo" | "prunedAt">;
+
+/** Sites that keep something for a time and whose last run was through before an instant: the longest ago first. */
 export async function sitesToPrune(db: D1Database, before: number, limit: number): Promise<Pruning[]> {
-  const { id, retentionDays, prunedTo, prunedAt } = sites;
+  const { id, retentionDays, anonymousRetentionDays, prunedTo, prunedAt } = sites;
   return await drizzle(db)
-    .select({ id, retentionDays, prunedTo, prunedAt })
+    .select({ id, retentionDays, anonymousRetentionDays, prunedTo, prunedAt })
     .from(sites)
-    .where(and(isNotNull(retentionDays), lt(prunedAt, before), isNotFenced(id)))
+    .where(and(or(isNotNull(retentionDays), isNotNull(anonymousRetentionDays)), lt(prunedAt, before), isNotFenced(id)))
     .orderBy(asc(prunedAt), asc(id))
     .limit(limit)
     .all();
 }
 
-/** Notes progress; `false` where another run noted some since `from` was read, or the site now keeps events longer or shorter. */
+/** Notes progress; `false` where another run noted some since `from` was read, or the site now keeps what it keeps longer or shorter. */
 export async function notePruning(db: D1Database, from: Pruning, to: Pick<Pruning, "prunedTo" | "prunedAt">) {
   const { meta } = await drizzle(db)
     .update(sites)
@@ -284,7 +298,7 @@ export async function notePruning(db: D1Database, from: Pruning, to: Pick<Prunin
         eq(sites.id, from.id),
         eq(sites.prunedTo, from.prunedTo),
         eq(sites.prunedAt, from.prunedAt),
-        sql`${sites.retentionDays} IS ${from.retentionDays}`,
+        areKept(from),
         isNotFenced(sites.id),
       ),
     )

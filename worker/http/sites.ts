@@ -1,7 +1,8 @@
 /** Sites: listed, made and changed by administrators. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
-import { DURATION_HINT, durationMs } from "../core/duration";
+import { DAY_MS, DURATION_HINT, durationMs } from "../core/duration";
+import { EVENT_MAX_AGE_MS } from "../core/message";
 import { PRESET_NAMES } from "../core/presets";
 import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
@@ -76,10 +77,15 @@ const origin = z.string().check(
       'must be one origin as browsers send it, such as "https://www.example.com": no path, no slash at the end, no *',
   }),
 );
-/** A whole number from 1; `null`: without bound. */
-function wholeNumber(max: number, what: string) {
-  const hint = `must be ${what}, a whole number from 1 to ${max}, or null`;
-  return z.optional(z.nullable(z.int(hint).check(z.gte(1, hint), z.lte(max, hint))));
+/** Longest that something is kept for a time, days: a century. */
+const DAYS_MAX = 36_500;
+/** Shortest that leads are kept, days: until then a browser may send late, or again, what it did. */
+const ANONYMOUS_DAYS_MIN = EVENT_MAX_AGE_MS / DAY_MS + 1;
+
+/** A whole number; `null`: without bound. */
+function wholeNumber(min: number, max: number, what: string) {
+  const hint = `must be ${what}, a whole number from ${min} to ${max}, or null`;
+  return z.optional(z.nullable(z.int(hint).check(z.gte(min, hint), z.lte(max, hint))));
 }
 
 export const siteFields = {
@@ -101,8 +107,13 @@ export const siteFields = {
   jwksAudience: z.optional(
     z.nullable(z.string("must be a text, or null").check(z.minLength(1, "must not be empty"), z.maxLength(500))),
   ),
-  dailyEvents: wholeNumber(1_000_000_000, "the most events a day"),
-  retentionDays: wholeNumber(36_500, "for how many days events are kept whole"),
+  dailyEvents: wholeNumber(1, 1_000_000_000, "the most events a day"),
+  retentionDays: wholeNumber(1, DAYS_MAX, "for how many days events are kept whole"),
+  anonymousRetentionDays: wholeNumber(
+    ANONYMOUS_DAYS_MIN,
+    DAYS_MAX,
+    "for how many days leads that nobody knows are kept after they were there last",
+  ),
 };
 const database = z.string("must be the binding of a database, such as DB_1");
 const newSite = z.strictObject({
@@ -128,7 +139,8 @@ export const rotation = z.strictObject({
 const siteChanges = z.partial(z.strictObject(siteFields));
 
 function showSite(site: PlacedSite) {
-  const { id, database, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays } = site;
+  const { id, database, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience } = site;
+  const { dailyEvents, retentionDays, anonymousRetentionDays } = site;
   const settings = {
     id,
     database,
@@ -140,6 +152,7 @@ function showSite(site: PlacedSite) {
     jwksAudience,
     dailyEvents,
     retentionDays,
+    anonymousRetentionDays,
   };
   return { ...settings, rulesVersion: site.rulesVersion, createdAt: new Date(site.createdAt).toISOString() };
 }

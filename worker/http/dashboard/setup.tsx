@@ -77,13 +77,15 @@ const EMPTY = settingsForm({ name: "", origins: [], ...SETTINGS });
 
 /** Settings as a form shows them. */
 function settingsForm(settings: SiteSettings): SiteForm {
-  const { name, origins, respectGpc, dailyEvents, retentionDays, jwksUrl, jwksAudience } = settings;
+  const { name, origins, respectGpc, dailyEvents, retentionDays, anonymousRetentionDays } = settings;
+  const { jwksUrl, jwksAudience } = settings;
   return {
     name,
     origins: origins.join("\n"),
     respectGpc,
     dailyEvents: String(dailyEvents ?? ""),
     retentionDays: String(retentionDays ?? ""),
+    anonymousRetentionDays: String(anonymousRetentionDays ?? ""),
     jwksUrl: jwksUrl ?? "",
     jwksAudience: jwksAudience ?? "",
   };
@@ -142,6 +144,7 @@ const siteForm = z.object({
   respectGpc: tick,
   dailyEvents: z.optional(z.pipe(count, siteFields.dailyEvents.def.innerType)),
   retentionDays: z.optional(z.pipe(count, siteFields.retentionDays.def.innerType)),
+  anonymousRetentionDays: z.optional(z.pipe(count, siteFields.anonymousRetentionDays.def.innerType)),
   jwksUrl: z.optional(z.pipe(orNull(z.string()), siteFields.jwksUrl.def.innerType)),
   jwksAudience: z.optional(z.pipe(orNull(z.string()), siteFields.jwksAudience.def.innerType)),
 });

@@ -214,6 +214,7 @@ const siteFields = {
   jwksAudience: z.nullable(z.string()),
   dailyEvents: z.nullable(z.int()),
   retentionDays: z.nullable(z.int()),
+  anonymousRetentionDays: z.nullable(z.int()),
   rulesVersion: z.int(),
   createdAt: time,
 };

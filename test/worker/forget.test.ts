@@ -1,0 +1,143 @@
+/** Leads that nobody knows are kept for as long as their site says after they were there last. Time is the test's own. */
+import { beforeEach, expect, test } from "vitest";
+import { LEADS_A_RUN, prune } from "../../worker/prune";
+import { type Message, type Problem, page, type Site } from "../support/api";
+import { FaultyDatabase } from "../support/faults";
+import { DAY, DB, expectNothingDangling, expectTheLaw, startIsolate } from "./app";
+
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+const CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+const RULES = {
+  dimensions: { engagement: { decay: { halfLife: "10d" } } },
+  rules: [{ id: "page", on: "page", points: 30 }],
+  levels: { temperature: [{ name: "cold" }, { name: "warm", when: { score: { gte: 20 } } }] },
+};
+let now = NOW;
+const clock = () => now;
+const { api, deps } = startIsolate({ clock });
+
+// Runs see to all sites.
+beforeEach(async () => {
+  now = NOW;
+  await DB.prepare("UPDATE sites SET retention_days = NULL, anonymous_retention_days = NULL").run();
+});
+
+const ago = (days: number) => ({ timestamp: new Date(NOW - days * DAY).toISOString() });
+const seen = (visitor: string, days: number, more: Message = {}) => page(visitor, "/", { ...ago(days), ...more });
+
+async function siteOf(messages: Message[], anonymousRetentionDays: number | null = 90): Promise<Site> {
+  const site = await api.createSite(RULES);
+  expect((await site.import(messages)).body.rejected).toEqual([]);
+  await keep(site, { anonymousRetentionDays, retentionDays: null });
+  return site;
+}
+
+async function keep(site: Site, body: object): Promise<void> {
+  expect((await api.rest(`/v1/sites/${site.id}`, { method: "PATCH", body })).status).toBe(200);
+}
+
+/** Which of some visitors have a lead. */
+async function left(site: Site, visitors: readonly string[]): Promise<string[]> {
+  const { results } = await DB.prepare("SELECT keys FROM leads WHERE site_id = ?")
+    .bind(site.id)
+    .all<{ keys: string }>();
+  const keys = new Set(results.flatMap((row) => JSON.parse(row.keys) as string[]));
+  return visitors.filter((visitor) => keys.has(`visitor:${visitor}`));
+}
+
+test("strangers and machines go with all there is of them; who is known, converted, noted or came back stays", async () => {
+  const site = await siteOf([
+    ...Array.from({ length: 40 }, () => seen("stranger", 100)),
+    seen("machine", 100, { context: { userAgent: CRAWLER } }),
+    seen("returned", 100),
+    seen("returned", 80),
+    seen("known", 100),
+    { type: "identify", anonymousId: "known", userId: "ann", ...ago(100) },
+    seen("customer", 100),
+    seen("noted", 100),
+  ]);
+  const noted = [
+    await site.rest("/v1/outcomes", { body: { lead: "visitor:customer", outcome: "won" } }),
+    await site.rest("/v1/leads/visitor:noted", { method: "PATCH", body: { status: "opportunity" } }),
+  ];
+  for (const { status } of noted) expect(status).toBeLessThan(300);
+  const all = ["stranger", "machine", "returned", "known", "customer", "noted"];
+  expect(await left(site, all)).toEqual(all);
+  expect(await prune(deps)).toBeGreaterThan(0);
+  expect(await left(site, all)).toEqual(["returned", "known", "customer", "noted"]);
+  await expectNothingDangling(site.id);
+  await expectTheLaw(site.id);
+  const told = await api.call(`/v1/me?writeKey=${site.writeKey}&anonymousId=stranger`);
+  expect(await told.json()).toMatchObject({ temperature: "cold", score: 0 });
+  // Who comes back is new.
+  await site.post([page("stranger")]);
+  expect(await site.lead("visitor:stranger")).toMatchObject({ score: 30, pageviews: 1, visits: 1 });
+  await expectTheLaw(site.id);
+});
+
+test("nobody goes where nothing is said, and once a day is enough", async () => {
+  const site = await siteOf([seen("a", 1_000)], null);
+  expect(await prune(deps)).toBe(0);
+  expect(await left(site, ["a"])).toEqual(["a"]);
+  await keep(site, { anonymousRetentionDays: 1_001 });
+  expect(await prune(deps)).toBe(0);
+  await keep(site, { anonymousRetentionDays: 90 });
+  expect(await prune(deps), "other days act at once").toBe(1);
+  await site.import([seen("b", 100)]);
+  expect(await prune(deps), "today's run was through").toBe(0);
+  now += DAY;
+  expect(await prune(deps)).toBe(1);
+  expect(await left(site, ["a", "b"])).toEqual([]);
+});
+
+test("many go in several runs, with events of others pruned on the way, and two runs at once do no harm", async () => {
+  const strangers = Array.from({ length: LEADS_A_RUN + 30 }, (_, i) => `stranger-${i}`);
+  const site = await siteOf([
+    ...strangers.map((visitor) => seen(visitor, 100)),
+    ...["x", "y"].flatMap((visitor) => [seen(visitor, 200), seen(visitor, 1)]),
+  ]);
+  await keep(site, { retentionDays: 150 });
+  expect(await prune(deps)).toBe(LEADS_A_RUN);
+  await Promise.all([prune(deps), prune(startIsolate({ clock }).deps)]);
+  expect(await left(site, [...strangers, "x", "y"])).toEqual(["x", "y"]);
+  expect(await site.events("visitor:x")).toHaveLength(1);
+  await expectNothingDangling(site.id);
+  await expectTheLaw(site.id);
+});
+
+test("who comes back while a run forgets is new or stays whole, and counts once", async () => {
+  const visitors = Array.from({ length: 15 }, (_, i) => `v${i}`);
+  const site = await siteOf(visitors.map((visitor) => seen(visitor, 100)));
+  const back = visitors.slice(0, 8);
+  const other = startIsolate({ clock });
+  const answers = back.map((visitor) => site.post([page(visitor)]));
+  await Promise.all([prune(deps), prune(other.deps), ...answers]);
+  for (const answer of answers) expect((await answer).status).toBe(200);
+  now += DAY;
+  await prune(deps);
+  expect(await left(site, visitors)).toEqual(back);
+  await expectNothingDangling(site.id);
+  await expectTheLaw(site.id);
+});
+
+test.each(["before", "after"] as const)("each round trip failing %s it was done: all goes in the end", async (when) => {
+  let met = true;
+  for (let trip = 1; met; trip++) {
+    const site = await siteOf([seen("a", 100), seen("b", 100), seen("c", 1)]);
+    const faulty = new FaultyDatabase(DB);
+    faulty.fail({ trip, message: "Network connection lost.", when });
+    await prune(startIsolate({ db: faulty.db, clock }).deps).catch(() => {});
+    met = faulty.pending === 0;
+    await prune(deps);
+    expect(await left(site, ["a", "b", "c"])).toEqual(["c"]);
+    await expectNothingDangling(site.id);
+    await expectTheLaw(site.id);
+  }
+});
+
+test.each([30, 0, 1.5, "90"])("%j days are refused: a browser may send so late", async (anonymousRetentionDays) => {
+  const site = await siteOf([], null);
+  const answer = await api.rest<Problem>(`/v1/sites/${site.id}`, { method: "PATCH", body: { anonymousRetentionDays } });
+  expect(answer.status).toBe(400);
+  expect(JSON.stringify(answer.body)).toContain("a whole number from 31 to 36500, or null");
+});
