@@ -37,7 +37,7 @@ export async function forget(
       });
       if (one) forgotten.push(one);
     }
-    await deleteForgotten(deps.db, siteId, forgotten);
+    if (forgotten.length > 0) await deleteForgotten(deps.db, siteId, forgotten);
   } catch (error) {
     // Written while it was read: it was there again. Fenced: it is done where the site goes.
     if (!["conflict", "fenced"].includes(refusalOf(error) ?? "")) throw error;

@@ -54,7 +54,10 @@ const PASSES_A_DAY = 3;
 const COLD_PER_LEAD = 0.1;
 /** Requests besides beacons, a visit: the tag, where the browser does not hold it. */
 const TAGS_PER_VISIT = 1;
-/** Rows that forgetting a lead writes, besides one for each message id: its own, and its places by score and by time. */
+/**
+ * Rows that forgetting a lead writes, besides one for each message id: its own, and its places by score and by time. The
+ * local D1 counts no index entry that is deleted; Cloudflare may.
+ */
 const ROWS_FORGOTTEN = 3;
 /** Batches that one database writes in a second: its writer waits some milliseconds for each (Cloudflare: "several"). */
 const WRITES_PER_SECOND = 200;

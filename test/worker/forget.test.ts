@@ -105,6 +105,18 @@ test("many go in several runs, with events of others pruned on the way, and two 
   await expectTheLaw(site.id);
 });
 
+test("costs at most a row for each message id and three for the lead: its own, and its places by score and by time", async () => {
+  const strangers = Array.from({ length: 10 }, (_, i) => `stranger-${i}`);
+  await siteOf(strangers.flatMap((visitor) => [seen(visitor, 101), seen(visitor, 100), seen(visitor, 100)]));
+  const faulty = new FaultyDatabase(DB);
+  const { deps: measured } = startIsolate({ db: faulty.db, clock });
+  const { rowsWritten, trips } = await faulty.measure(async () => expect(await prune(measured)).toBe(10));
+  // Each reached a level once, which is a row of its history; and how far the run came is one.
+  expect(rowsWritten).toBeLessThanOrEqual(10 * (3 + 3 + 1) + 1);
+  expect(rowsWritten).toBeGreaterThan(10 * (3 + 1 + 1));
+  expect(trips).toBeLessThan(10);
+});
+
 test("who comes back while a run forgets is new or stays whole, and counts once", async () => {
   const visitors = Array.from({ length: 15 }, (_, i) => `v${i}`);
   const site = await siteOf(visitors.map((visitor) => seen(visitor, 100)));

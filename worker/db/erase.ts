@@ -55,23 +55,19 @@ export interface Forgotten {
 
 /**
  * Deletes leads of whom nobody knows who they are, with the ids of their messages: those that nobody wrote since they were
- * read. Returns how many. What was told of them goes when its own time is over.
+ * read. What webhooks were told of them goes when its own time is over.
  */
-export async function deleteForgotten(db: D1Database, siteId: string, leads: readonly Forgotten[]): Promise<number> {
+export async function deleteForgotten(db: D1Database, siteId: string, leads: readonly Forgotten[]): Promise<void> {
   const still = `json_each(?2) j CROSS JOIN leads l ON l.site_id = ?1 AND l.id = j.value ->> 'id' AND l.version = j.value ->> 'version'`;
   const list = JSON.stringify(leads);
-  const results = await db.batch(
-    [
-      `DELETE FROM messages WHERE site_id = ?1 AND id IN (SELECT m.value FROM ${still} CROSS JOIN json_each(j.value, '$.messages') m)`,
-      `DELETE FROM log WHERE lead_id IN (SELECT l.id FROM ${still})`,
-      `DELETE FROM crossings WHERE lead_id IN (SELECT l.id FROM ${still})`,
-      `DELETE FROM identities WHERE site_id = ?1 AND key IN (SELECT k.value FROM ${still} CROSS JOIN json_each(l.keys) k)`,
-      `DELETE FROM leads WHERE site_id = ?1 AND id IN (SELECT l.id FROM ${still})`,
-    ]
-      .map((sql) => db.prepare(sql).bind(siteId, list))
-      .toSpliced(0, 0, unlessFenced(db, siteId)),
-  );
-  return results.at(-1)?.meta.changes ?? 0;
+  const deletions = [
+    `DELETE FROM messages WHERE site_id = ?1 AND id IN (SELECT m.value FROM ${still} CROSS JOIN json_each(j.value, '$.messages') m)`,
+    `DELETE FROM log WHERE lead_id IN (SELECT l.id FROM ${still})`,
+    `DELETE FROM crossings WHERE lead_id IN (SELECT l.id FROM ${still})`,
+    `DELETE FROM identities WHERE site_id = ?1 AND key IN (SELECT k.value FROM ${still} CROSS JOIN json_each(l.keys) k)`,
+    `DELETE FROM leads WHERE site_id = ?1 AND id IN (SELECT l.id FROM ${still})`,
+  ];
+  await db.batch([unlessFenced(db, siteId), ...deletions.map((sql) => db.prepare(sql).bind(siteId, list))]);
 }
 
 /** Cuts an id short where a run stands at it, which the run does not notice: hardly any other lies in between. */
