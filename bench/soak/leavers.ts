@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { BenchSite } from "../measure/site.ts";
 import { Random } from "../random.ts";
 import { type Beacon, Sessions } from "../sessions.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, Outgoing } from "./ledger.ts";
 import type { SendTo } from "./people.ts";
 import { isolateOf, post } from "./post.ts";
 
@@ -16,13 +16,10 @@ const PAUSE_MS = 2_500;
 const AGAIN_MS = 300;
 /** So many looks for what is missing before it is sent again. */
 const LOOKS = 20;
+/** So many looks until what is still missing is a complaint: some minutes, through kills and queues. */
+const LOOKS_MAX = 600;
 /** In every text of somebody who stays away; nothing else may hold it, and no digest can. */
 export const GONE = "gone.";
-
-interface Sent {
-  beacon: Beacon;
-  isTrusted?: boolean;
-}
 
 export class Leavers {
   erased = 0;
@@ -72,7 +69,7 @@ export class Leavers {
       const visitor = first?.visitor ?? "";
       return { visitor, messages: [sessions.message(visitor, { type: "identify", ...who })] };
     });
-    const sent: Sent[] = [
+    const sent: Outgoing[] = [
       ...visits.flat().map((beacon) => ({ beacon })),
       ...joins.map((beacon) => ({ beacon, isTrusted: true })),
     ];
@@ -89,7 +86,7 @@ export class Leavers {
   }
 
   /** Sends until it is acknowledged. */
-  private async insist(site: number, one: Sent): Promise<void> {
+  private async insist(site: number, one: Outgoing): Promise<void> {
     for (;;) {
       const shop = this.sites()[site];
       const status = shop ? await post(shop, this.sendTo, this.ledger, this.random, one) : 0;
@@ -99,7 +96,7 @@ export class Leavers {
   }
 
   /** Until all of it is in their log: what waited in a queue that a kill took is sent again. */
-  private async counted(site: number, userId: string, sent: readonly Sent[]): Promise<void> {
+  private async counted(site: number, userId: string, sent: readonly Outgoing[]): Promise<void> {
     for (let looks = 1; ; looks++) {
       const path = `/v1/leads/user:${userId}/events?limit=200`;
       const shown = this.sites()[site]?.rest<{ data: { messageId: string }[] }>(path);
@@ -107,12 +104,17 @@ export class Leavers {
       const there = new Set(data.map(({ messageId }) => messageId));
       const missing = sent.filter(({ beacon }) => beacon.messages.some(({ messageId }) => !there.has(messageId)));
       if (missing.length === 0) return;
+      if (looks === LOOKS_MAX) {
+        const ids = missing.flatMap(({ beacon }) => beacon.messages.map(({ messageId }) => messageId));
+        this.complaints.push(`${userId} never got ${ids.join(", ")}, though that was acknowledged`);
+        return;
+      }
       if (looks % LOOKS === 0) for (const one of missing) await this.insist(site, one);
       await pause(AGAIN_MS);
     }
   }
 
-  private async again(site: number, one: Sent): Promise<void> {
+  private async again(site: number, one: Outgoing): Promise<void> {
     for (const { messageId } of one.beacon.messages) this.ledger.erased.add(messageId);
     await this.insist(site, one);
     this.resent += one.beacon.messages.length;

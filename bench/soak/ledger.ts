@@ -4,6 +4,13 @@ import type { Beacon } from "../sessions.ts";
 /** `sent`: nobody knows what became of it. */
 export type Fate = "sent" | "counted" | "queued" | "rejected";
 
+/** A beacon, and how it is sent. */
+export interface Outgoing {
+  beacon: Beacon;
+  /** By a server, with a secret key. */
+  isTrusted?: boolean | undefined;
+}
+
 export class Ledger {
   private readonly fates = new Map<string, Fate>();
   /** Messages of people who were erased, sent again since: they count for nobody. */
@@ -11,7 +18,7 @@ export class Ledger {
   /** Messages with a token, and whether it proves who sent them. */
   readonly proofs = new Map<string, boolean>();
   /** Beacons answered `202`, to be sent again if the queue should be lost. */
-  private queued: Beacon[] = [];
+  private queued: Outgoing[] = [];
   readonly statuses: Record<string, number> = {};
   /** Answers `202`, and messages in them. */
   queuedMessages = 0;
@@ -21,11 +28,12 @@ export class Ledger {
   }
 
   /** Notes an answer; 0: there was none. */
-  answered(beacon: Beacon, status: number, rejected: readonly string[]): void {
+  answered(one: Outgoing, status: number, rejected: readonly string[]): void {
+    const { beacon } = one;
     this.statuses[status || "none"] = (this.statuses[status || "none"] ?? 0) + 1;
     if (status !== 200 && status !== 202) return;
     if (status === 202) {
-      this.queued.push(beacon);
+      this.queued.push(one);
       this.queuedMessages += beacon.messages.length;
     }
     for (const { messageId } of beacon.messages) {
@@ -35,7 +43,7 @@ export class Ledger {
   }
 
   /** What waited in a queue that is no more. */
-  takeQueued(): Beacon[] {
+  takeQueued(): Outgoing[] {
     const { queued } = this;
     this.queued = [];
     return queued;

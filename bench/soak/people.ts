@@ -6,7 +6,7 @@ import type { Reply, Sent } from "../load.ts";
 import type { BenchSite } from "../measure/site.ts";
 import { Random } from "../random.ts";
 import { type Beacon, Sessions } from "../sessions.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, Outgoing } from "./ledger.ts";
 import { post } from "./post.ts";
 import { identified } from "./proof.ts";
 
@@ -36,11 +36,9 @@ const CHANCE = {
 export type SendTo = (sent: Sent) => Promise<Reply>;
 
 /** Beacons that are to be sent, with their site. */
-interface Kept {
+interface Kept extends Outgoing {
   /** Which of the sites. */
   site: number;
-  beacon: Beacon;
-  isTrusted?: boolean;
 }
 
 export class People {
@@ -108,8 +106,8 @@ export class People {
   }
 
   /** What was answered `202` before the queue was lost, to be sent again. */
-  keep(beacon: Beacon): void {
-    this.kept.push({ site: Number(/^s(\d+)-/.exec(beacon.visitor)?.[1]), beacon });
+  keep(one: Outgoing): void {
+    this.kept.push({ site: Number(/^s(\d+)-/.exec(one.beacon.visitor)?.[1]), ...one });
   }
 
   /** Where the browsers' clocks stand: the soak's time, spread over days. */
@@ -172,10 +170,9 @@ export class People {
   }
 
   private async send(one: Kept): Promise<void> {
-    const { beacon, isTrusted } = one;
     const site = this.sites[one.site];
-    if (!site) throw new Error(`nobody's visitor: ${beacon.visitor}`);
-    const status = await post(site, this.sendTo, this.ledger, this.random, { beacon, isTrusted });
+    if (!site) throw new Error(`nobody's visitor: ${one.beacon.visitor}`);
+    const status = await post(site, this.sendTo, this.ledger, this.random, one);
     if (status === 0 || status >= 429) this.kept.push(one);
   }
 }

@@ -1,8 +1,7 @@
 /** How a beacon of a soak is sent, to whichever isolate, and its answer noted. */
 import type { BenchSite } from "../measure/site.ts";
 import type { Random } from "../random.ts";
-import type { Beacon } from "../sessions.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, Outgoing } from "./ledger.ts";
 import type { SendTo } from "./people.ts";
 
 /** The header that chooses one of the two isolates. */
@@ -14,13 +13,14 @@ export async function post(
   sendTo: SendTo,
   ledger: Ledger,
   random: Random,
-  { beacon, isTrusted = false }: { beacon: Beacon; isTrusted?: boolean | undefined },
+  one: Outgoing,
 ): Promise<number> {
+  const { beacon, isTrusted } = one;
   ledger.began(beacon);
   const sent = isTrusted ? site.imported(beacon.messages) : site.beacon(beacon.messages);
   const reply = await sendTo({ ...sent, headers: { ...sent.headers, ...isolateOf(random) } }).catch(() => null);
   const rejected = reply?.status === 200 || reply?.status === 202 ? rejectedIn(reply.body) : [];
-  ledger.answered(beacon, reply?.status ?? 0, rejected);
+  ledger.answered(one, reply?.status ?? 0, rejected);
   return reply?.status ?? 0;
 }
 

@@ -142,8 +142,8 @@ class Soak {
     await this.start();
     const client = this.client;
     // The local queue is in memory: what was answered 202 and not folded yet went with it. Production's is not.
-    for (const beacon of this.ledger.takeQueued()) {
-      people.keep(beacon);
+    for (const one of this.ledger.takeQueued()) {
+      people.keep(one);
       this.resent++;
     }
     if (client) this.sites = this.sites.map((site) => new BenchSite(client, site));
