@@ -108,11 +108,11 @@ export const siteFields = {
     z.nullable(z.string("must be a text, or null").check(z.minLength(1, "must not be empty"), z.maxLength(500))),
   ),
   dailyEvents: wholeNumber(1, 1_000_000_000, "the most events a day"),
-  retentionDays: wholeNumber(1, DAYS_MAX, "for how many days events are kept whole"),
+  retentionDays: wholeNumber(1, DAYS_MAX, "how many days events are kept whole"),
   anonymousRetentionDays: wholeNumber(
     ANONYMOUS_DAYS_MIN,
     DAYS_MAX,
-    "for how many days leads that nobody knows are kept after they were there last",
+    "how many days a lead that nobody knows is kept after it was there last",
   ),
 };
 const database = z.string("must be the binding of a database, such as DB_1");
