@@ -11,8 +11,8 @@ import worker from "../worker/index";
 import { Random } from "./random";
 import type { Counts, Mishaps } from "./wrapped";
 
-/** The texts that D1 documents ("Debug D1"), and two that say nothing to a program. */
-const TEXTS = [...D1_ERRORS, "internal error", "database disk image is malformed"] as const;
+/** The texts that D1 documents ("Debug D1"), and one that says nothing to a program. */
+const TEXTS = [...D1_ERRORS, "database disk image is malformed"] as const;
 /** How slow a slow round trip is, ms: on either side of the 2 s that a beacon waits. */
 const SLOW_MS: [number, number] = [500, 4_000];
 /** Statements of the longest batch, about. */

@@ -16,6 +16,8 @@ export const D1_ERRORS = [
   "D1 DB storage operation exceeded timeout which caused object to be reset.",
   "D1 DB's isolate exceeded its memory limit and was reset.",
   "D1 DB exceeded its CPU time limit and was reset.",
+  // Not documented, and seen: the platform's own, of anything.
+  "internal error; reference = q1ilv2gefml6b0h4vbg4s1r5",
 ] as const;
 
 export interface Meter {
@@ -111,7 +113,7 @@ export class FaultyDatabase<D1> {
           const all = statements.map((one) => inner.get(one)?.statement ?? one);
           const texts = this.sick.size > 0 ? statements.flatMap((one) => inner.get(one)?.values ?? []) : [];
           if ([...this.sick].some((text) => texts.some((value) => String(value).includes(text))))
-            throw new Error("D1_ERROR: internal error");
+            throw new Error("D1_ERROR: database disk image is malformed");
           if (this.failing !== null && statements.some((one) => inner.get(one)?.writes)) {
             if (this.failing < all.length) all.splice(this.failing, 1, database.prepare(FAILING_SQL));
             this.failing = null;

@@ -15,8 +15,8 @@ import { TestQueue } from "./queue";
 
 const OVERLOADED = "D1 DB is overloaded. Requests queued for too long.";
 const [LOST] = D1_ERRORS;
-/** D1 has been seen to say such things; it is nothing that Kelvin knows. */
-const UNKNOWN = "internal error";
+/** Nothing that Kelvin knows. */
+const UNKNOWN = "database disk image is malformed";
 
 beforeAll(() => void vi.spyOn(console, "error").mockImplementation(() => {}));
 

@@ -26,7 +26,7 @@ const EMAILS = ["ann@acme.example", "bob@acme.example"] as const;
 const OVERLOADED = "D1 DB is overloaded. Requests queued for too long.";
 /** More than anybody tries. */
 const TRIPS_AWAY = 60;
-const TEXTS = [...D1_ERRORS, "internal error"];
+const TEXTS = [...D1_ERRORS, "database disk image is malformed"];
 
 /** What fails on purpose, and what waits, need not be read in the test's output. */
 beforeAll(() => {

@@ -44,6 +44,8 @@ const TRANSIENT = [
   "D1 DB's isolate exceeded its memory limit",
   "D1 DB exceeded its CPU time limit",
   "Can't read from request stream",
+  // What the platform says where it does not tell the reason: "internal error; reference = …".
+  "internal error",
   // A file of our own that is just being rewritten (demo/vacuum.ts).
   "SQLITE_BUSY",
 ];
