@@ -10,9 +10,6 @@ import { writeAndTell } from "./outbox";
 /** Most tries, where others write the lead at the same time. */
 const TRIES_MAX = 5;
 
-/** Most leads that a run goes past because they fail: with more, what is wrong is not theirs. */
-const FAILURES_MAX = 50;
-
 /** Leads that a run could not see to: what is wrong with one keeps it from none of the others. */
 export class Failures {
   private readonly all: unknown[] = [];
@@ -22,12 +19,12 @@ export class Failures {
     return this.all.length;
   }
 
-  /** Sees to one lead; `null` where that failed. Throws where it is the database that failed, which ends a run. */
+  /** Sees to one lead; `null` where that failed. Throws where it is the database that is in trouble, which ends a run. */
   async outlive<T>(work: () => Promise<T>): Promise<T | null> {
     try {
       return await work();
     } catch (error) {
-      if (refusalOf(error) !== null || this.count >= FAILURES_MAX) throw error;
+      if (refusalOf(error) !== null) throw error;
       this.all.push(error);
       return null;
     }

@@ -8,8 +8,8 @@ import { lastSeenOf } from "./core/person";
 import { STATUS_DEFAULT } from "./core/state";
 import { messageDigests } from "./db/digest";
 import { deleteForgotten, type Forgotten } from "./db/erase";
-import { findLeads, type Lead, readLead, readLog, UNSEEN } from "./db/leads";
-import { refusalOf } from "./db/refusal";
+import { findLeads, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
+import { refusalOf, StaleRead } from "./db/refusal";
 import type { Deps } from "./deps";
 
 /** Deletes those of some leads of a site that are still found to be gone, and that nobody writes in between. `since`: ms. */
@@ -22,33 +22,39 @@ export async function forget(
 ): Promise<void> {
   const keys = found.map(({ id }) => `${LEAD_KEY}${id}`);
   try {
-    const rows = await findLeads(deps.db, siteId, keys);
-    const forgotten: Forgotten[] = [];
-    for (const row of rows.values()) {
-      const one = await failures.outlive(async () => {
-        const lead = readLead(row);
-        if (row.known === 1 || !isGone(lead, since)) return null;
-        const whole = (await readLog(deps.db, lead)).filter(({ pruned }) => !pruned);
-        return {
-          id: row.id,
-          version: row.version,
-          messages: await messageDigests(whole.map(({ messageId }) => messageId)),
-        };
-      });
-      if (one) forgotten.push(one);
+    const gone: Forgotten[] = [];
+    for (const row of (await findLeads(deps.db, siteId, keys)).values()) {
+      const one = await failures.outlive(() => goneOrNull(deps, row, since));
+      if (one) gone.push(one);
     }
-    if (forgotten.length > 0) await deleteForgotten(deps.db, siteId, forgotten);
+    if (gone.length > 0) await deleteForgotten(deps.db, siteId, gone);
   } catch (error) {
-    // Written while it was read: it was there again. Fenced: it is done where the site goes.
-    if (!["conflict", "fenced"].includes(refusalOf(error) ?? "")) throw error;
+    // It is done where the site goes.
+    if (refusalOf(error) !== "fenced") throw error;
   } finally {
     for (const { id } of found) deps.leads.drop(id);
   }
 }
 
-/** Whether a lead was not there since an instant, nothing came of it, and sales noted nothing. */
-function isGone({ state, oldestAt, outcomeAt }: Lead, since: number): boolean {
-  const { status, feedback } = state;
-  if (outcomeAt !== null || status !== STATUS_DEFAULT || feedback !== null) return false;
-  return Math.max(lastSeenOf(state) ?? UNSEEN, oldestAt ?? 0) < since;
+/** What is to be deleted of a lead; `null` where it stays. */
+async function goneOrNull(deps: Deps, row: LeadRow, since: number): Promise<Forgotten | null> {
+  const lead = readLead(row);
+  if (row.known === 1 || !isGone(lead, since)) return null;
+  try {
+    const whole = (await readLog(deps.db, lead)).filter(({ pruned }) => !pruned);
+    const messages = await messageDigests(whole.map(({ messageId }) => messageId));
+    return { id: row.id, version: row.version, messages };
+  } catch (error) {
+    // Written while it was read: it was there again.
+    if (error instanceof StaleRead) return null;
+    throw error;
+  }
+}
+
+/** Whether a lead was not there since an instant, nothing came of it, and neither servers nor sales said anything of it. */
+function isGone({ state, tail, outcomeAt }: Lead, since: number): boolean {
+  const { status, feedback, ownVerified } = state;
+  if (outcomeAt !== null || ownVerified || status !== STATUS_DEFAULT || feedback !== null) return false;
+  // Of what machines did there is no last sight.
+  return (lastSeenOf(state) ?? tail.last?.timestamp ?? 0) < since;
 }

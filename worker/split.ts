@@ -50,6 +50,8 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
   const mine = log.filter(isMine);
   const keys = dividedKeys(rest.lead.keys, visitor, mine, theirs);
   const split = emptyCurrent(deps, rest.site, keys.oldId);
+  // Its id again, and none of the versions it had: an isolate that still holds such a row would write over what it is now.
+  if (keys.oldId !== null) split.lead.version = Math.floor(now / 1_000);
   rest.lead.keys = rest.lead.keys.filter((key) => !keys.gone.includes(key));
   split.lead.keys = [...keys.moved, ...keys.free];
   // What it had absorbed is a lead again.

@@ -40,3 +40,19 @@ test("a stretch of time holds what each of its instants does, to the last bit", 
     { numRuns: 2000 },
   );
 });
+
+test("linear awards that cancel are worth nothing at all, at every instant and at once", () => {
+  const linear: Decay = { kind: "linear", ms: 30 * 24 * HOUR };
+  const cancelling = [
+    [10, 5, -15],
+    [0.1, -0.1],
+    [20, 10, -30],
+    Array.from({ length: 200 }, (_, i) => (i % 2 ? -1 : 1)),
+  ];
+  for (const points of cancelling) {
+    let pool: Pool | null = null;
+    for (const one of points) pool = award(pool, linear, 0, one, 0);
+    expect(worthBetween(pool, linear, 1, 60 * 24 * HOUR).map(Math.abs)).toEqual([0, 0]);
+    for (let at = 1; at < 31 * 24 * HOUR; at += 999_983) expect(Math.abs(worth(pool, linear, at))).toBe(0);
+  }
+});

@@ -8,6 +8,7 @@ import { page, type Site } from "../support/api";
 import { ALL_IDS, DAY, DB, expectTheLaw, startIsolate } from "./app";
 
 const START = Date.parse("2026-03-02T10:00:00Z");
+const HOUR = 3_600_000;
 const RULES = {
   dimensions: { engagement: { decay: { halfLife: "2d" } } },
   rules: [{ id: "page", on: "page", points: 60 }],
@@ -65,6 +66,25 @@ test.each(Object.entries(RUNS))("%s", async (_, { column, run }) => {
   await run(deps);
   expect((await columns(site, column))[BROKEN]).not.toBe(before[BROKEN]);
   await expectTheLaw(site.id);
+});
+
+test("so many that a run meets nothing else: leads of others are seen to", async () => {
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite(RULES);
+  const broken = Array.from({ length: 150 }, (_, i) => `broken-${i}`);
+  await site.import(broken.map((visitor) => page(visitor)));
+  await DB.prepare("UPDATE leads SET state = '{' WHERE site_id = ?").bind(site.id).run();
+  now += HOUR;
+  const other = await api.createSite(RULES);
+  for (const visitor of VISITORS) await other.post([page(visitor)]);
+  now += 5 * DAY;
+  await expect(sweep(deps)).rejects.toThrow("JSON");
+  expect(
+    await DB.prepare("SELECT count(*) n FROM leads WHERE site_id = ? AND due_at <= ?").bind(other.id, now).first("n"),
+  ).toBe(0);
+  await expectTheLaw(other.id);
+  await DB.prepare("DELETE FROM leads WHERE site_id = ?").bind(site.id).run();
 });
 
 test("new rules", async () => {

@@ -1,9 +1,15 @@
 /** Leads that nobody knows are kept for as long as their site says after they were there last. Time is the test's own. */
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
+import { deleteForgotten } from "../../worker/db/erase";
 import { LEADS_A_RUN, prune } from "../../worker/prune";
 import { type Message, type Problem, page, type Site } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { DAY, DB, expectNothingDangling, expectTheLaw, startIsolate } from "./app";
+
+interface Versioned {
+  id: string;
+  version: number;
+}
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 const CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
@@ -49,22 +55,27 @@ test("strangers and machines go with all there is of them; who is known, convert
   const site = await siteOf([
     ...Array.from({ length: 40 }, () => seen("stranger", 100)),
     seen("machine", 100, { context: { userAgent: CRAWLER } }),
+    seen("crawler", 100, { context: { userAgent: CRAWLER } }),
+    seen("crawler", 80, { context: { userAgent: CRAWLER } }),
     seen("returned", 100),
     seen("returned", 80),
     seen("known", 100),
     { type: "identify", anonymousId: "known", userId: "ann", ...ago(100) },
     seen("customer", 100),
-    seen("noted", 100),
+    ...["noted", "called", "requalified"].map((visitor) => seen(visitor, 100)),
   ]);
   const noted = [
     await site.rest("/v1/outcomes", { body: { lead: "visitor:customer", outcome: "won" } }),
     await site.rest("/v1/leads/visitor:noted", { method: "PATCH", body: { status: "opportunity" } }),
+    await site.rest("/v1/leads/visitor:called", { method: "PATCH", body: { traits: { phone: "+49 1" } } }),
+    await site.rest("/v1/leads/visitor:requalified", { method: "PATCH", body: { disqualified: null } }),
   ];
   for (const { status } of noted) expect(status).toBeLessThan(300);
-  const all = ["stranger", "machine", "returned", "known", "customer", "noted"];
+  const stay = ["crawler", "returned", "known", "customer", "noted", "called", "requalified"];
+  const all = ["stranger", "machine", ...stay];
   expect(await left(site, all)).toEqual(all);
   expect(await prune(deps)).toBeGreaterThan(0);
-  expect(await left(site, all)).toEqual(["returned", "known", "customer", "noted"]);
+  expect(await left(site, all)).toEqual(stay);
   await expectNothingDangling(site.id);
   await expectTheLaw(site.id);
   const told = await api.call(`/v1/me?writeKey=${site.writeKey}&anonymousId=stranger`);
@@ -130,6 +141,47 @@ test("who comes back while a run forgets is new or stays whole, and counts once"
   expect(await left(site, visitors)).toEqual(back);
   await expectNothingDangling(site.id);
   await expectTheLaw(site.id);
+});
+
+test("one that is written while it is read stays, and keeps none of the others", async () => {
+  const visitors = Array.from({ length: 12 }, (_, i) => `v${i}`);
+  // So many events that some are in the log, which is read after the lead.
+  const site = await siteOf(visitors.flatMap((visitor) => Array.from({ length: 40 }, () => seen(visitor, 100))));
+  const other = startIsolate({ clock });
+  const { prepare } = other.deps.db;
+  const reading = vi.spyOn(other.deps.db, "prepare").mockImplementation((sql) => {
+    const statement = prepare.call(other.deps.db, sql);
+    if (!sql.includes("FROM log g")) return statement;
+    reading.mockRestore();
+    const bind = statement.bind.bind(statement);
+    statement.bind = (...values) => {
+      const bound = bind(...values);
+      const all = bound.all.bind(bound);
+      bound.all = async <T>() => {
+        await site.post([page("v0")]);
+        return await all<T>();
+      };
+      return bound;
+    };
+    return statement;
+  });
+  await prune(other.deps);
+  expect(await left(site, visitors)).toEqual(["v0"]);
+  await expectTheLaw(site.id);
+});
+
+test("a history of any length goes", async () => {
+  const site = await siteOf(Array.from({ length: 900 }, () => seen("talker", 100)));
+  const many = Array.from({ length: 25_000 }, (_, i) => `made-up-${i}`);
+  await DB.prepare("INSERT INTO messages (site_id, id) SELECT ?1, value FROM json_each(?2)")
+    .bind(site.id, JSON.stringify(many))
+    .run();
+  const row = await DB.prepare("SELECT id, version FROM leads WHERE site_id = ?").bind(site.id).first<Versioned>();
+  const ids = (await DB.prepare("SELECT id FROM messages WHERE site_id = ?").bind(site.id).all<{ id: string }>())
+    .results;
+  await deleteForgotten(DB, site.id, [{ ...(row as Versioned), messages: ids.map(({ id }) => id) }]);
+  const rest = await DB.prepare("SELECT count(*) n FROM messages WHERE site_id = ?").bind(site.id).first("n");
+  expect([await left(site, ["talker"]), rest]).toEqual([[], 0]);
 });
 
 test.each(["before", "after"] as const)("each round trip failing %s it was done: all goes in the end", async (when) => {

@@ -25,7 +25,7 @@ export type Pool = { sum: number; at?: number } | Occurrences;
  */
 const FACTOR_MIN = 1e-300;
 
-/** How far off a worth may be that is computed in another order, as a share of the points it is made of. */
+/** How far off a power may be, as a share of it. */
 const ROUNDING = 1e-12;
 
 /** Share of an award's points that is left at an age, from 1 down to 0. Ages below zero count as zero. */
@@ -76,6 +76,7 @@ export function award(pool: Pool | null, decay: Decay, at: number, points: numbe
 export function worth(pool: Pool | null | undefined, decay: Decay, at: number): number {
   if (!pool) return 0;
   if ("sum" in pool) return pool.sum * factor(decay, at - (pool.at ?? at));
+  if (decay.kind === "linear" && at >= (pool.times.at(-1) ?? at)) return linearWorth(pool, decay.ms, at);
   let total = 0;
   for (let i = 0; i < pool.times.length; i++) total += (pool.values[i] ?? 0) * factor(decay, at - (pool.times[i] ?? 0));
   return total;
@@ -101,38 +102,58 @@ export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: 
   return decay.kind === "linear" ? linearBetween(pool, decay.ms, from, to) : stepsBetween(pool, decay, from, to);
 }
 
-/** Linear decays sum to straight lines between the deaths of awards: the ends are at those, or at the stretch's. */
-function linearBetween({ times, values }: Occurrences, ms: number, from: number, to: number): [number, number] {
-  // Sum of points, and of points by their time relative to `from`: worth(t) = points * (1 - (t - from) / ms) + moments / ms.
-  let points = 0;
-  let moments = 0;
-  let gains = 0;
-  let losses = 0;
-  for (let i = 0; i < times.length; i++) {
-    if ((times[i] ?? 0) <= from - ms) continue;
-    const value = values[i] ?? 0;
-    points += value;
-    moments += value * ((times[i] ?? 0) - from);
-    if (value > 0) gains += value;
-    else losses += value;
+/** Linear awards of which none dies: their worth runs on a straight line. */
+interface Line {
+  points: number;
+  /** Points by their time, in ms after the latest award's. */
+  moments: number;
+}
+
+const onLine = ({ points, moments }: Line, ms: number, age: number) => (points * (ms - age) + moments) / ms;
+
+/**
+ * The worth of linear awards at an instant not before the latest. They are added up before anything is divided, the newest
+ * first: what cancels does so exactly, and so do all instants at which the same awards are alive lie on one line, which
+ * computed as it is here only rises or only falls.
+ */
+function linearWorth({ times, values }: Occurrences, ms: number, at: number): number {
+  const latest = times.at(-1) ?? at;
+  const line = { points: 0, moments: 0 };
+  for (let i = times.length - 1; i >= 0 && (times[i] ?? 0) > at - ms; i--) {
+    line.points += values[i] ?? 0;
+    line.moments += (values[i] ?? 0) * ((times[i] ?? 0) - latest);
   }
-  const at = (t: number) => points * (1 - (t - from) / ms) + moments / ms;
-  let low = at(from);
-  let high = low;
+  return onLine(line, ms, at - latest);
+}
+
+/** The ends of the lines between the deaths of awards. */
+function linearBetween({ times, values }: Occurrences, ms: number, from: number, to: number): [number, number] {
+  const latest = times.at(-1) ?? from;
+  // The line of each award and all that are newer, the newest first.
+  const lines: Line[] = [];
+  let first = times.length;
+  for (let points = 0, moments = 0; first > 0 && (times[first - 1] ?? 0) > from - ms; ) {
+    first--;
+    points += values[first] ?? 0;
+    moments += (values[first] ?? 0) * ((times[first] ?? 0) - latest);
+    lines.push({ points, moments });
+  }
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
   const note = (value: number) => {
     low = Math.min(low, value);
     high = Math.max(high, value);
   };
-  for (let i = 0; i < times.length; i++) {
-    const death = (times[i] ?? 0) + ms;
-    if (death <= from || death > to) continue;
-    note(at(death));
-    points -= values[i] ?? 0;
-    moments -= (values[i] ?? 0) * ((times[i] ?? 0) - from);
+  let start = from;
+  for (let line = lines.pop(); line && start <= to; line = lines.pop(), first++) {
+    const death = (times[first] ?? 0) + ms;
+    if (death <= start) continue;
+    note(onLine(line, ms, start - latest));
+    note(onLine(line, ms, Math.min(to, death) - latest));
+    start = death;
   }
-  note(at(to));
-  const slack = (gains - losses) * ROUNDING;
-  return [Math.max(losses, low - slack), Math.min(gains, high + slack)];
+  if (start <= to) note(0);
+  return [low, high];
 }
 
 function stepsBetween({ times, values }: Occurrences, decay: Decay, from: number, to: number): [number, number] {

@@ -46,6 +46,9 @@ export async function deleteLead(
   ]);
 }
 
+/** Most digests in a parameter: some 250 kB of the 2 MB that D1 takes. */
+const DIGESTS_MAX = 10_000;
+
 /** A lead at the version that was read, with the digests of its messages' ids. */
 export interface Forgotten {
   id: string;
@@ -59,15 +62,37 @@ export interface Forgotten {
  */
 export async function deleteForgotten(db: D1Database, siteId: string, leads: readonly Forgotten[]): Promise<void> {
   const still = `json_each(?2) j CROSS JOIN leads l ON l.site_id = ?1 AND l.id = j.value ->> 'id' AND l.version = j.value ->> 'version'`;
-  const list = JSON.stringify(leads);
+  const list = JSON.stringify(leads.map(({ id, version }) => ({ id, version })));
+  const ofMessages = `DELETE FROM messages WHERE site_id = ?1 AND id IN (SELECT m.value FROM ${still} CROSS JOIN json_each(j.value, '$.messages') m)`;
   const deletions = [
-    `DELETE FROM messages WHERE site_id = ?1 AND id IN (SELECT m.value FROM ${still} CROSS JOIN json_each(j.value, '$.messages') m)`,
     `DELETE FROM log WHERE lead_id IN (SELECT l.id FROM ${still})`,
     `DELETE FROM crossings WHERE lead_id IN (SELECT l.id FROM ${still})`,
     `DELETE FROM identities WHERE site_id = ?1 AND key IN (SELECT k.value FROM ${still} CROSS JOIN json_each(l.keys) k)`,
     `DELETE FROM leads WHERE site_id = ?1 AND id IN (SELECT l.id FROM ${still})`,
   ];
-  await db.batch([unlessFenced(db, siteId), ...deletions.map((sql) => db.prepare(sql).bind(siteId, list))]);
+  await db.batch([
+    unlessFenced(db, siteId),
+    ...inParts(leads).map((part) => db.prepare(ofMessages).bind(siteId, JSON.stringify(part))),
+    ...deletions.map((sql) => db.prepare(sql).bind(siteId, list)),
+  ]);
+}
+
+/** The same leads with as many digests together as a parameter takes; those of one lead may go on in the next part. */
+function inParts(leads: readonly Forgotten[]): Forgotten[][] {
+  const parts: Forgotten[][] = [];
+  let room = 0;
+  for (const { id, version, messages } of leads) {
+    for (let from = 0; from < messages.length; from += DIGESTS_MAX) {
+      const some = messages.slice(from, from + DIGESTS_MAX);
+      if (some.length > room) {
+        parts.push([]);
+        room = DIGESTS_MAX;
+      }
+      parts.at(-1)?.push({ id, version, messages: some });
+      room -= some.length;
+    }
+  }
+  return parts;
 }
 
 /** Cuts an id short where a run stands at it, which the run does not notice: hardly any other lies in between. */

@@ -210,7 +210,6 @@ export async function agesAfter(
   limit: number,
   since: number | null,
 ): Promise<Age[]> {
-  // Of what machines did there is no last sight.
   const { results } = await db
     .prepare(
       `SELECT id, oldest_at oldestAt, known = 0 AND max(last_seen, ifnull(oldest_at, 0)) < ifnull(?4, 0) isGone
