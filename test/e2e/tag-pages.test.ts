@@ -105,10 +105,11 @@ test("return from the back/forward cache is a view, with ids of its own", async 
   await open("/first");
   await page.evaluate(() => {
     addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted }));
-    location.href = "/second";
+    // After the answer to this call, which a navigation may cut off.
+    setTimeout(() => location.assign("/second"));
   });
   await expect.poll(views, soon).toEqual(["page /first", "page /second"]);
-  await page.evaluate(() => history.back());
+  await page.evaluate(() => void setTimeout(() => history.back()));
   await expect.poll(views, soon).toEqual(["page /first", "page /second", "page /first"]);
   if (await page.evaluate(() => Reflect.get(window, "persisted") !== true)) {
     // A browser without that cache (the headless shell) has loaded the page anew: this is what the other tells it.
