@@ -43,20 +43,22 @@ async function pruneSite(deps: Deps, from: Pruning, most: number, failures: Fail
   const before = deps.clock() - (from.retentionDays ?? Number.POSITIVE_INFINITY) * DAY_MS;
   const { anonymousRetentionDays: days } = from;
   const since = days === null ? null : deps.clock() - days * DAY_MS;
+  const isAged = ({ oldestAt }: Age) => oldestAt !== null && oldestAt < before;
   // Under the rules in force: what was published elsewhere a moment ago is to see the events whole.
   await deps.sites.read(from.id);
   let pruning = from;
   let written = 0;
   for (let chunk = 0; chunk < CHUNKS_A_RUN && written < most; chunk++) {
     const looked = await agesAfter(deps.db, pruning.id, pruning.prunedTo, LOOKED_AT_ONCE, since);
-    const old = looked.filter(({ oldestAt, isGone }) => isGone || (oldestAt !== null && oldestAt < before));
+    const old = looked.filter((one) => one.isGone || isAged(one));
     const mine = old.slice(0, most - written);
     for (let from = 0; from < mine.length; from += ROWS_AT_ONCE) {
       const some = mine.slice(from, from + ROWS_AT_ONCE);
       const gone = some.filter(({ isGone }) => isGone);
-      const kept = some.filter(({ isGone }) => !isGone);
       if (since !== null && gone.length > 0) await forget(deps, pruning.id, gone, since, failures);
-      if (kept.length > 0) await pruneLeads(deps, pruning.id, kept, before, failures);
+      // Of those that stay all the same, too: who is deleted is not found any more.
+      const aged = some.filter(isAged);
+      if (aged.length > 0) await pruneLeads(deps, pruning.id, aged, before, failures);
     }
     written += mine.length;
     const isWhole = mine.length === old.length;

@@ -170,6 +170,15 @@ test("one that is written while it is read stays, and keeps none of the others",
   await expectTheLaw(site.id);
 });
 
+test("who stays for what sales noted has old events pruned all the same", async () => {
+  const site = await siteOf([seen("noted", 100), seen("stranger", 100)]);
+  await site.rest("/v1/leads/visitor:noted", { method: "PATCH", body: { status: "opportunity" } });
+  await keep(site, { retentionDays: 50 });
+  await prune(deps);
+  expect(await left(site, ["noted", "stranger"])).toEqual(["noted"]);
+  expect((await site.events("visitor:noted")).map(({ type }) => type)).toEqual(["track"]);
+});
+
 test("a history of any length goes", async () => {
   const site = await siteOf(Array.from({ length: 900 }, () => seen("talker", 100)));
   const many = Array.from({ length: 25_000 }, (_, i) => `made-up-${i}`);
