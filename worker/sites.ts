@@ -100,11 +100,18 @@ const taken = (key: string) => new Failure("conflict", `A site with the write ke
 /** 256 random bits, as text. */
 const newSecret = (deps: Deps) => `${deps.newId()}${deps.newId()}`;
 
-/** Settings as they were, with those stated in their place. */
-function settled(before: SiteSettings, stated: Stated): SiteSettings {
-  const { name, origins, respectGpc, jwksUrl, jwksAudience, dailyEvents, retentionDays, anonymousRetentionDays } =
-    before;
-  const kept: SiteSettings = {
+/** Of a site what administrators decide. */
+export function settingsOf({
+  name,
+  origins,
+  respectGpc,
+  jwksUrl,
+  jwksAudience,
+  dailyEvents,
+  retentionDays,
+  anonymousRetentionDays,
+}: SiteSettings): SiteSettings {
+  return {
     name,
     origins,
     respectGpc,
@@ -114,6 +121,11 @@ function settled(before: SiteSettings, stated: Stated): SiteSettings {
     retentionDays,
     anonymousRetentionDays,
   };
+}
+
+/** Settings as they were, with those stated in their place. */
+function settled(before: SiteSettings, stated: Stated): SiteSettings {
+  const kept = settingsOf(before);
   const changes = Object.entries(stated).filter(([key, value]) => key in kept && value !== undefined);
   return { ...kept, ...Object.fromEntries(changes) };
 }

@@ -93,7 +93,7 @@ test("new rules", async () => {
   await site.publish({ ...RULES, rules: [{ ...rule, points: 61 }] });
   await vi.waitFor(async () => {
     expect(await columns(site, "rules_version")).toEqual({ a: 3, b: 2, c: 3, d: 3 });
-  });
+  }, 20_000);
   await mend();
   expect((await site.lead(`visitor:${BROKEN}`)).score, "whoever asks for it brings it over").toBe(61);
 });

@@ -89,14 +89,15 @@ export function worth(pool: Pool | null | undefined, decay: Decay, at: number): 
  */
 export function worthBetween(pool: Pool | null | undefined, decay: Decay, from: number, to: number): [number, number] {
   if (!pool) return [0, 0];
-  const start = worth(pool, decay, from);
-  if (from === to) return [start, start];
+  if (from === to) {
+    const now = worth(pool, decay, from);
+    return [now, now];
+  }
   if ("sum" in pool) {
-    const end = worth(pool, decay, to);
+    const ends = [worth(pool, decay, from), worth(pool, decay, to)] as const;
+    const [low, high] = [Math.min(...ends), Math.max(...ends)];
     // A power may be rounded the other way a millisecond later.
-    const spread = start === end ? 0 : ROUNDING;
-    const low = Math.min(start, end);
-    const high = Math.max(start, end);
+    const spread = low === high ? 0 : ROUNDING;
     return [low - Math.abs(low) * spread, high + Math.abs(high) * spread];
   }
   return decay.kind === "linear" ? linearBetween(pool, decay.ms, from, to) : stepsBetween(pool, decay, from, to);
@@ -112,32 +113,35 @@ interface Line {
 const onLine = ({ points, moments }: Line, ms: number, age: number) => (points * (ms - age) + moments) / ms;
 
 /**
- * The worth of linear awards at an instant not before the latest. They are added up before anything is divided, the newest
- * first: what cancels does so exactly, and so do all instants at which the same awards are alive lie on one line, which
- * computed as it is here only rises or only falls.
+ * The line of each linear award that is alive at an instant and of all that are newer, the newest first. Awards are added
+ * up before anything is divided, so that what cancels does so exactly, and always in this order, so that all instants at
+ * which the same awards are alive lie on one line, which as computed only rises or only falls.
  */
-function linearWorth({ times, values }: Occurrences, ms: number, at: number): number {
+function linesAt({ times, values }: Occurrences, ms: number, at: number): Line[] {
   const latest = times.at(-1) ?? at;
-  const line = { points: 0, moments: 0 };
+  const lines: Line[] = [];
+  let points = 0;
+  let moments = 0;
   for (let i = times.length - 1; i >= 0 && (times[i] ?? 0) > at - ms; i--) {
-    line.points += values[i] ?? 0;
-    line.moments += (values[i] ?? 0) * ((times[i] ?? 0) - latest);
+    points += values[i] ?? 0;
+    moments += (values[i] ?? 0) * ((times[i] ?? 0) - latest);
+    lines.push({ points, moments });
   }
-  return onLine(line, ms, at - latest);
+  return lines;
+}
+
+/** The worth of linear awards at an instant not before the latest. */
+function linearWorth(pool: Occurrences, ms: number, at: number): number {
+  const whole = linesAt(pool, ms, at).at(-1);
+  return whole ? onLine(whole, ms, at - (pool.times.at(-1) ?? at)) : 0;
 }
 
 /** The ends of the lines between the deaths of awards. */
-function linearBetween({ times, values }: Occurrences, ms: number, from: number, to: number): [number, number] {
+function linearBetween(pool: Occurrences, ms: number, from: number, to: number): [number, number] {
+  const { times } = pool;
   const latest = times.at(-1) ?? from;
-  // The line of each award and all that are newer, the newest first.
-  const lines: Line[] = [];
-  let first = times.length;
-  for (let points = 0, moments = 0; first > 0 && (times[first - 1] ?? 0) > from - ms; ) {
-    first--;
-    points += values[first] ?? 0;
-    moments += (values[first] ?? 0) * ((times[first] ?? 0) - latest);
-    lines.push({ points, moments });
-  }
+  const lines = linesAt(pool, ms, from);
+  let oldest = times.length - lines.length;
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   const note = (value: number) => {
@@ -145,8 +149,8 @@ function linearBetween({ times, values }: Occurrences, ms: number, from: number,
     high = Math.max(high, value);
   };
   let start = from;
-  for (let line = lines.pop(); line && start <= to; line = lines.pop(), first++) {
-    const death = (times[first] ?? 0) + ms;
+  for (let line = lines.pop(); line && start <= to; line = lines.pop(), oldest++) {
+    const death = (times[oldest] ?? 0) + ms;
     if (death <= start) continue;
     note(onLine(line, ms, start - latest));
     note(onLine(line, ms, Math.min(to, death) - latest));

@@ -192,32 +192,40 @@ const MainFields: FC<SiteFieldsProps> = ({ form, problems }) => (
   </>
 );
 
+interface CountFieldProps {
+  name: "retentionDays" | "anonymousRetentionDays" | "dailyEvents";
+  form: SiteForm;
+  /** What an empty field means. */
+  placeholder: string;
+  /** The id of what explains it. */
+  hint?: string;
+}
+
+/** A number, or nothing for no bound. */
+const CountField: FC<CountFieldProps> = ({ name, form, placeholder, hint }) => (
+  <>
+    <label for={name}>{LABELS[name]}</label>
+    <input
+      id={name}
+      name={name}
+      inputmode="numeric"
+      value={form[name]}
+      placeholder={placeholder}
+      aria-describedby={hint}
+    />
+  </>
+);
+
 /** What is right for most as it is. */
 const MoreFields: FC<{ form: SiteForm }> = ({ form }) => (
   <>
-    <label for="retentionDays">{LABELS.retentionDays}</label>
-    <input
-      id="retentionDays"
-      name="retentionDays"
-      inputmode="numeric"
-      value={form.retentionDays}
-      placeholder="for ever"
-    />
-    <label for="anonymousRetentionDays">{LABELS.anonymousRetentionDays}</label>
-    <input
-      id="anonymousRetentionDays"
-      name="anonymousRetentionDays"
-      inputmode="numeric"
-      value={form.anonymousRetentionDays}
-      placeholder="until they are erased"
-      aria-describedby="anonymous-hint"
-    />
+    <CountField name="retentionDays" form={form} placeholder="for ever" />
+    <CountField name="anonymousRetentionDays" form={form} placeholder="until they are erased" hint="anonymous-hint" />
     <p id="anonymous-hint" class="muted small">
       Counted from the last time they were there. Leads without a userId, an e-mail address, an outcome or a note of
       sales are deleted then.
     </p>
-    <label for="dailyEvents">{LABELS.dailyEvents}</label>
-    <input id="dailyEvents" name="dailyEvents" inputmode="numeric" value={form.dailyEvents} placeholder="any number" />
+    <CountField name="dailyEvents" form={form} placeholder="any number" />
     <label for="jwksUrl">{LABELS.jwksUrl}</label>
     <input
       id="jwksUrl"

@@ -9,7 +9,7 @@ import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { moveOf, moveSite } from "../move";
-import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret } from "../sites";
+import { allSites, changeSite, createSite, type PlacedSite, rotateIdentitySecret, settingsOf } from "../sites";
 import { requireScope } from "./access";
 import { type Api, noQuery, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
@@ -139,20 +139,6 @@ export const rotation = z.strictObject({
 const siteChanges = z.partial(z.strictObject(siteFields));
 
 function showSite(site: PlacedSite) {
-  const { id, database, name, writeKey, origins, respectGpc, jwksUrl, jwksAudience } = site;
-  const { dailyEvents, retentionDays, anonymousRetentionDays } = site;
-  const settings = {
-    id,
-    database,
-    name,
-    writeKey,
-    origins,
-    respectGpc,
-    jwksUrl,
-    jwksAudience,
-    dailyEvents,
-    retentionDays,
-    anonymousRetentionDays,
-  };
-  return { ...settings, rulesVersion: site.rulesVersion, createdAt: new Date(site.createdAt).toISOString() };
+  const { id, database, writeKey, rulesVersion, createdAt } = site;
+  return { id, database, writeKey, ...settingsOf(site), rulesVersion, createdAt: new Date(createdAt).toISOString() };
 }
