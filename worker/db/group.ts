@@ -1,19 +1,21 @@
 /**
- * Group commit: batches that are asked for while others are on their way to the same database wait for the next trip and
+ * Group commit: batches that are asked for while another is on its way to the same database wait for the next trip and
  * make it together, in one transaction. D1 does one thing at a time, so a crowd is done sooner and costs it less. Nobody is
- * refused for another's sake: where a shared transaction is rolled back, each batch goes alone.
+ * refused for another's sake: where a shared transaction is rolled back, each batch goes alone. Where few come nobody waits.
  */
 import { waitUntil } from "cloudflare:workers";
 import { TooSlow } from "./deadline";
 import { isRolledBack, refusalOf, SharedFailure } from "./refusal";
 
-/** Trips at once, of an isolate to one database, from which on others wait for the next: where few come nobody waits. */
-const TRIPS_MAX = 2;
+/** In a crowd, pause between two trips, ms: who was just answered comes back, and makes the next one as well. */
+const REST_MS = 3;
+/** Longest that a trip is waited for, ms: one that hangs holds nobody up for longer. */
+const AWAY_MS = 50;
 /** Most statements of a batch that shares a trip; longer ones go alone, at once. */
 const SHARING_MAX = 8;
 /** Most statements of a shared trip: an invocation on the free plan has 50. */
 const SHARED_MAX = 40;
-/** Longest that anybody waits for others, ms. Requests that others wait for are kept alive: it takes a disaster. */
+/** Longest that anybody waits who was taken along, ms. Requests that others wait for are kept alive: it takes a disaster. */
 const PATIENCE_MS = 3_000;
 
 type Results = D1Result[];
@@ -46,31 +48,28 @@ export async function batchTogether(db: D1Database, statements: D1PreparedStatem
 }
 
 class Group {
-  private readonly trips = new Set<Trip>();
+  /** The one under way, or that was until just now. */
+  private trip: Trip | null = null;
   private waiting: Passenger[] = [];
 
   constructor(private readonly db: D1Database) {}
 
   async batch(mine: Passenger): Promise<Results> {
-    let outcome = this.isCrowded() ? await this.wait(mine) : this.begin(mine);
+    let outcome = this.isAway ? await this.wait(mine) : this.begin(mine);
     if (typeof outcome === "object" && "passengers" in outcome) outcome = await this.make(outcome);
     return outcome === "alone" ? await this.db.batch(mine.statements) : outcome;
   }
 
-  private isCrowded(): boolean {
-    const since = performance.now() - PATIENCE_MS;
-    // Of what was cut off nobody hears any more.
-    for (const trip of this.trips) if (trip.since <= since) this.trips.delete(trip);
-    return this.trips.size >= TRIPS_MAX;
+  private get isAway(): boolean {
+    return this.trip !== null && this.trip.since > performance.now() - AWAY_MS;
   }
 
   private async wait(mine: Passenger): Promise<Results | Trip | "alone"> {
     this.waiting.push(mine);
-    const timer = setTimeout(() => {
-      if (!this.waiting.includes(mine)) return mine.outcome.reject(new TooSlow());
-      this.waiting = this.waiting.filter((one) => one !== mine);
-      mine.outcome.resolve("alone");
-    }, PATIENCE_MS);
+    let timer = setTimeout(() => {
+      if (this.waiting.includes(mine)) return mine.outcome.resolve(this.begin(mine));
+      timer = setTimeout(() => mine.outcome.reject(new TooSlow()), PATIENCE_MS);
+    }, AWAY_MS);
     try {
       return await mine.outcome.promise;
     } finally {
@@ -88,9 +87,8 @@ class Group {
       if (room >= 0) passengers.push(one);
       return room < 0;
     });
-    const trip = { since: performance.now(), passengers };
-    this.trips.add(trip);
-    return trip;
+    this.trip = { since: performance.now(), passengers };
+    return this.trip;
   }
 
   private async make(trip: Trip): Promise<Results | "alone"> {
@@ -108,9 +106,21 @@ class Group {
       if (isSomebodys) return "alone";
       throw failure;
     } finally {
-      this.trips.delete(trip);
-      const [next] = this.waiting;
-      if (next && !this.isCrowded()) next.outcome.resolve(this.begin(next));
+      const isCrowded = others.length + this.waiting.length > 0;
+      if (isCrowded) waitUntil(pause(REST_MS).then(() => this.end(trip)));
+      else this.end(trip);
     }
   }
+
+  private end(trip: Trip): void {
+    // Where it was away for too long, another has begun.
+    if (this.trip !== trip) return;
+    this.trip = null;
+    const [next] = this.waiting;
+    if (next) next.outcome.resolve(this.begin(next));
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
