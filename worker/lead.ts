@@ -141,8 +141,11 @@ export function settle(site: SiteRules, lead: Lead, now: number): void {
 
 /** How long a score that lists go by may go without a look, ms, where it fades. */
 export const SCORE_MAX_AGE_MS = DAY_MS;
-/** Days that the next look, a day from now, is put off by: as many as nobody would see a change in, 31 in all. */
-const STEPS_DAYS = [16, 8, 4, 2, 1] as const;
+/**
+ * Days that the next look, a day from now, is put off by: as many as nobody would see a change in, nearly 32 in all. By the
+ * last of them a look that is made as early as it may be (refresh.ts) still comes after the change.
+ */
+const STEPS_DAYS = [16, 8, 4, 2, 1, 1 / 2, 1 / 4] as const;
 
 /** Sets the score that lists go by, as of an instant, and when it is to be looked at again. */
 export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: number): void {

@@ -104,6 +104,31 @@ test("a score that is shown the same for long is left alone for long, and never 
   await expectTheLaw(site.id);
 });
 
+test("a look is made when there is something to see, and once: as early as its turn comes, it comes after the change", async () => {
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite({
+    dimensions: { engagement: { decay: { halfLife: "30d" } } },
+    rules: [{ id: "page", on: "page", points: 20 }],
+    levels: { temperature: [{ name: "cold" }] },
+  });
+  await site.post([page("once")]);
+  const row = async () =>
+    await DB.prepare("SELECT score, version FROM leads WHERE site_id = ?")
+      .bind(site.id)
+      .first<{ score: number; version: number }>();
+  const first = await row();
+  const scores = new Set([first?.score]);
+  for (; now < START + 170 * DAY_MS; now += TURNS * MINUTE_MS) {
+    await refresh(deps, ALL_IDS);
+    scores.add((await row())?.score);
+  }
+  expect(scores.size, [...scores].join()).toBe(21);
+  const looks = ((await row())?.version ?? 0) - (first?.version ?? 0);
+  // And one on the day after the visit, one where it stays the same for over a month.
+  expect(looks).toBeLessThanOrEqual(scores.size - 1 + 2);
+});
+
 test("every lead has its turn three times in a day, a minute's worth of all at a time", async () => {
   const turns = Array.from({ length: TURNS }, (_, i) => turnAt(START + i * MINUTE_MS));
   const id = () => `lead_${crypto.randomUUID().replaceAll("-", "")}`;
