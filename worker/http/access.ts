@@ -59,10 +59,9 @@ export async function requireSender(api: Api, c: Context, stated: unknown): Prom
   const { deps } = api;
   const request = c.req.raw;
   const { bearer, basicUser } = authorization(request);
-  const query = new URL(request.url).searchParams;
   const trusted = bearer !== undefined;
   if (trusted) await requireScope(api, c, "write");
-  const key = [basicUser, stated, query.get("writeKey"), trusted ? query.get("site") : null].find(
+  const key = [basicUser, stated, c.req.query("writeKey"), trusted ? c.req.query("site") : undefined].find(
     (one): one is string => typeof one === "string" && one !== "",
   );
   if (key === undefined) {
