@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Api, type Message, page as pageView, type Site, track, unique } from "../support/api.ts";
-import { launch } from "../support/browser.ts";
+import { complaintsOf, launch } from "../support/browser.ts";
 import { type Server, startServer } from "../support/server.ts";
 
 const DAY_MS = 86_400_000;
@@ -31,7 +31,7 @@ let browser: Browser;
 let api: Api;
 let context: BrowserContext;
 let page: Page;
-/** What the browser complained of: scripts, refused content, files that are not there. */
+/** What the browser complained of. */
 let complaints: string[];
 
 beforeAll(async () => {
@@ -52,17 +52,7 @@ async function open(options: Parameters<Browser["newContext"]>[0] = {}): Promise
   await context?.close();
   context = await browser.newContext({ baseURL: server.url, ...options });
   page = await context.newPage();
-  complaints = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("dialog", (dialog) => {
-    complaints.push(`dialog ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => {
-    // The browser also reports our own answers of 4xx to forms, and those are meant.
-    const answered = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
-    if (message.type() === "error" && !answered) complaints.push(message.text());
-  });
+  complaints = complaintsOf(page);
 }
 
 async function signIn(path = "/dashboard"): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Api, page as pageView, type Site, track, unique } from "../support/api.ts";
-import { launch } from "../support/browser.ts";
+import { complaintsOf, launch } from "../support/browser.ts";
 import { type Server, startServer } from "../support/server.ts";
 
 const RULES = {
@@ -22,7 +22,7 @@ let api: Api;
 let context: BrowserContext;
 let page: Page;
 let site: Site;
-/** What the browser complained of: scripts, refused content, files that are not there. */
+/** What the browser complained of. */
 let complaints: string[];
 
 beforeAll(async () => {
@@ -45,17 +45,7 @@ afterEach(async () => {
 async function openEditor(options: Parameters<Browser["newContext"]>[0] = {}): Promise<void> {
   context = await browser.newContext({ baseURL: server.url, ...options });
   page = await context.newPage();
-  complaints = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("dialog", (dialog) => {
-    complaints.push(`dialog ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("console", (message) => {
-    // The browser also reports our own answers of 4xx to forms, and those are meant.
-    const answered = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
-    if (message.type() === "error" && !answered) complaints.push(message.text());
-  });
+  complaints = complaintsOf(page);
   await page.goto(`/dashboard/rules/edit?site=${site.id}`);
   await page.getByLabel("Secret key").fill(server.key);
   await page.getByRole("button", { name: "Sign in" }).click();

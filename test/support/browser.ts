@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 
 /** The package's own arguments switch off web security, and with it the CORS and cookies that the tests are about. */
 const ARGUMENTS = [
@@ -70,4 +70,20 @@ export async function visit(url: string): Promise<() => Promise<void>> {
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   };
+}
+
+/** What a page complains of from now on: scripts, refused content, files that are not there, and dialogs, which are dismissed. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("console", (message) => {
+    // The browser also reports our own answers of 4xx to forms, and those are meant.
+    const answered = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
+    if (message.type() === "error" && !answered) complaints.push(message.text());
+  });
+  return complaints;
 }
