@@ -5,11 +5,10 @@ import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
 import { levelNames, levelsNow, nextChangeOf } from "./core/levels";
-import { isFreeMail } from "./core/mail";
 import { lastSeenOf } from "./core/person";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
-import { emailOf, isKnown, sum, View } from "./core/view";
+import { accountOf, emailOf, isKnown, sum, View } from "./core/view";
 import { findLeads, type Lead, type LeadRow, readCrossings, readLog } from "./db/leads";
 import { type LeadFilter, listLeads, type Position, type Sort } from "./db/list";
 import type { SiteRules } from "./db/sites";
@@ -56,7 +55,6 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
   const score = sum(view.scores().low);
   const change = nextChangeOf(rules.temperature, rules, state, levels, at);
   const email = emailOf(state) ?? null;
-  const domain = email?.split("@")[1]?.toLowerCase();
   return {
     id: lead.id,
     known: isKnown(state),
@@ -83,7 +81,7 @@ export function showLead(site: SiteRules, lead: Lead, at: number) {
     visits: state.visits,
     pageviews: state.pageviews,
     source: state.source,
-    account: domain && !isFreeMail(domain) ? domain : null,
+    account: accountOf(state),
     rulesVersion: lead.rulesVersion,
   };
 }
@@ -215,7 +213,7 @@ export async function pageOfLeads(
 
 /** Whether a lead is what was asked for, by its levels as they are and not as they were written. */
 function belongs(shown: ShownLead, { levels, disqualified, account }: LeadFilter): boolean {
-  // An address at a free mail provider is no account, though its domain is the one asked for.
+  // Whose row is older than the column may be told to be of a free mail provider's (migrations/0013_account.sql).
   if (account !== undefined && shown.account !== account) return false;
   if (shown.disqualified !== null && !disqualified) return false;
   return Object.entries(levels).every(([ladder, level]) => shown.levels[ladder] === level);

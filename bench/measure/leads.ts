@@ -84,17 +84,17 @@ async function copy(
   const apart = dueAt === null ? APART_MS : 0;
   for (const [i, size] of sizes.entries()) {
     const numbers = `WITH RECURSIVE n (i) AS (SELECT cast(?1 AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1 + ?2),
-      c AS (SELECT n.i, '${from}-' || n.i AS own, printf('lead_%08x', n.i * 2654435761 & 4294967295) || '-${from}-' || n.i AS lead, t.* FROM n JOIN ${from} t ON t.k = n.i % (SELECT count(*) FROM ${from}))`;
+      c AS (SELECT n.i, '${from}-' || n.i AS own, 'acme' || (n.i / 1000) || '.example' AS company, printf('lead_%08x', n.i * 2654435761 & 4294967295) || '-${from}-' || n.i AS lead, t.* FROM n JOIN ${from} t ON t.k = n.i % (SELECT count(*) FROM ${from}))`;
     const begin = first + i * COPIES;
     await database.batch([
       database
         .prepare(
           `${numbers} INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at)
-           SELECT lead, site_id, 1, rules_version, replace(state, visitor, own), told, replace(keys, visitor, own),
+             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at, account)
+           SELECT lead, site_id, 1, rules_version, replace(replace(state, visitor, own), ifnull('@' || account, '@@'), '@' || company), told, replace(keys, visitor, own),
              replace(tail, visitor, own), 0, CASE WHEN ?3 IS NULL THEN CASE WHEN due_at IS NULL THEN NULL ELSE ?4 + i END ELSE ?3 END,
              CASE WHEN refresh_at IS NULL THEN NULL ELSE ?4 + i END, score + (i % 1000) / 1000.0, scores, oldest_at, known,
-             disqualified, outcome_at, last_seen - i * ${apart}, seen_at - i * ${apart} FROM c`,
+             disqualified, outcome_at, last_seen - i * ${apart}, seen_at - i * ${apart}, CASE WHEN account IS NOT NULL THEN company END FROM c`,
         )
         .bind(begin, size, dueAt, Date.now() + 5 * DAY_MS),
       database
@@ -121,6 +121,7 @@ async function measureSize(host: Host, site: BenchSite, size: number, options: L
     ["list, next page", `/v1/leads?limit=${PAGE}&cursor=${encodeURIComponent(first.nextCursor)}`],
     ["list, temperature=warm", `/v1/leads?limit=${PAGE}&temperature=warm`],
     ["list, sort=-lastSeen", `/v1/leads?limit=${PAGE}&sort=-lastSeen`],
+    ["list, account=", `/v1/leads?limit=${PAGE}&account=acme1.example`],
     ["lead", "/v1/leads/visitor:templates-7"],
   ];
   const measured: Call[] = [];

@@ -166,6 +166,36 @@ describe("the list", () => {
     expect(await of("gmail.com"), "which is nobody's").toEqual([]);
   });
 
+  test("an account is found among many leads without going through them, however it is sorted", async () => {
+    const faulty = new FaultyDatabase<D1Database>(DB);
+    faulty.countsRaw = true;
+    const { info } = await api.createSite(RULES);
+    const site = new Site(startApi({ clock: () => now, db: faulty.db }), info);
+    // Of 1,500 leads every third is known, of one of 25 accounts.
+    const messages = Array.from({ length: 1_500 }, (_, i) => ({
+      ...(i % 3
+        ? page(`v${i}`)
+        : { type: "identify", anonymousId: `v${i}`, traits: { email: `p${i}@c${i % 25}.example` } }),
+      messageId: unique("m"),
+    }));
+    for (let at = 0; at < messages.length; at += 500) await site.import(messages.slice(at, at + 500));
+    for (const query of [
+      "",
+      "sort=score",
+      "sort=-lastSeen",
+      "sort=-scores.engagement",
+      "sort=id",
+      "temperature=cold",
+    ]) {
+      let found: List<Lead> = { data: [], nextCursor: null };
+      const { rowsRead } = await faulty.measure(async () => {
+        found = (await site.rest<List<Lead>>(`/v1/leads?account=c7.example&limit=50&${query}`)).body;
+      });
+      expect(found.data.map(({ account }) => account)).toEqual(Array(20).fill("c7.example"));
+      expect(rowsRead, query).toBeLessThanOrEqual(3 * 20 + 10);
+    }
+  });
+
   test.each([
     ["öz", ["Özlem Öz", "ÖZLEM"]],
     ["ÖZLEM", ["Özlem Öz", "ÖZLEM"]],

@@ -338,6 +338,12 @@ export function isKnown(state: State): boolean {
   return state.userIds.length > 0 || emailOf(state) !== undefined;
 }
 
+/** The company that the lead's address is of: its domain, where that is not a free mail provider's. */
+export function accountOf(state: State): string | null {
+  const domain = emailDomain(state);
+  return domain && !isFreeMail(domain) ? domain : null;
+}
+
 /** Domain of the lead's e-mail address, lower case. */
 function emailDomain(state: State): string | undefined {
   const email = emailOf(state);

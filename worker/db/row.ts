@@ -1,6 +1,7 @@
 /** The row of a lead: as it will stand, and the statement that writes it, guarded by what was read. */
 import { lastSeenOf } from "../core/person";
 import { packState } from "../core/state";
+import { accountOf } from "../core/view";
 import { impliedOf, unclaimed } from "./implied";
 import { type LeadRow, SEEN_LAG_MS, UNSEEN } from "./leads";
 import type { LeadWrite } from "./plan";
@@ -29,6 +30,7 @@ export function rowAfter({ before, after, known, disqualified, log }: LeadWrite)
     known: known ? 1 : 0,
     disqualified: disqualified ? 1 : 0,
     outcome_at: after.outcomeAt,
+    account: accountOf(after.state),
   };
 }
 
@@ -52,17 +54,18 @@ export function upsert(
     ...(before?.seen_at === row.seen_at ? [] : ["seen_at = excluded.seen_at"]),
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
+    ...(before?.account === row.account ? [] : ["account = excluded.account"]),
   ];
   const implied = keys.implied === null ? [null, null, null] : impliedOf(keys.implied, row.id);
   const fits = before
     ? "EXISTS (SELECT 1 FROM leads WHERE site_id = ?2 AND id = ?1)"
-    : unclaimed("?2", "?20", "?21", "?22");
+    : unclaimed("?2", "?21", "?22", "?23");
   const version = ifUnclaimed ? "?3" : `CASE WHEN ${fits} THEN ?3 ELSE 0 END`;
-  const values = `?1, ?2, ${version}, ${before ? "?4" : IN_FORCE}, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19`;
+  const values = `?1, ?2, ${version}, ${before ? "?4" : IN_FORCE}, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20`;
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, seen_at)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, seen_at, account)
        ${ifUnclaimed ? `SELECT ${values} WHERE ${fits}` : `VALUES (${values})`}
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
@@ -90,6 +93,7 @@ export function upsert(
       row.oldest_at,
       row.outcome_at,
       row.seen_at,
+      row.account,
       ...(before ? [] : implied),
     );
 }

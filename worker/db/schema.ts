@@ -71,6 +71,7 @@ export const leads = sqliteTable(
     /** Not used any more: migrations/0011_seen.sql. */
     lookAt: integer("look_at"),
     seenAt: integer("seen_at"),
+    account: text("account"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );
