@@ -129,6 +129,38 @@ test("a look is made when there is something to see, and once: as early as its t
   expect(looks).toBeLessThanOrEqual(scores.size - 1 + 2);
 });
 
+const SLOW = { decay: { halfLife: "90d" } };
+const ONCE = { on: "page", points: 1 };
+test.each([
+  [
+    "a point in each of three dimensions",
+    { a: SLOW, b: SLOW, c: SLOW },
+    ["a", "b", "c"].map((dimension) => ({ ...ONCE, id: dimension, dimension })),
+  ],
+  [
+    "what stays, with a fraction",
+    { a: SLOW },
+    [
+      { ...ONCE, id: "stays", points: 10.25, decay: null },
+      { ...ONCE, id: "fades", points: 20 },
+    ],
+  ],
+])("a score is looked at for as long as what is shown of it can change: %s", async (_, dimensions, rules) => {
+  let now = START;
+  const { api, deps } = startIsolate({ clock: () => now });
+  const site = await api.createSite({ dimensions, rules, levels: { temperature: [{ name: "cold" }] } });
+  await site.post([page("once")]);
+  for (; now < START + 900 * DAY_MS; now += DAY_MS) await refresh(deps, ALL_IDS);
+  const row = await DB.prepare("SELECT score, refresh_at FROM leads WHERE site_id = ?")
+    .bind(site.id)
+    .first<{ score: number; refresh_at: number | null }>();
+  const { score } = await site.lead("visitor:once");
+  expect({ score: Math.round(row?.score ?? Number.NaN), refresh_at: row?.refresh_at }).toEqual({
+    score,
+    refresh_at: null,
+  });
+});
+
 test("every lead has its turn three times in a day, a minute's worth of all at a time", async () => {
   const turns = Array.from({ length: TURNS }, (_, i) => turnAt(START + i * MINUTE_MS));
   const id = () => `lead_${crypto.randomUUID().replaceAll("-", "")}`;

@@ -17,9 +17,6 @@ export interface Scores {
   high: number[];
 }
 
-/** Least change of a score that shows once it is rounded. */
-const VISIBLE_POINTS = 0.5;
-
 /** A rule that time can make true or false; `null`: it may be either. */
 interface TimedVerdict {
   rule: WhileRule;
@@ -224,11 +221,9 @@ export class View {
     return maybe ? undefined : null;
   }
 
-  /** Whether time alone will still change the score by what anybody would see. */
+  /** Whether time alone will still change what is shown of the scores. */
   fades(): boolean {
-    const forever = this.from + DURATION_MAX_MS;
-    const ahead = new View(this.rules, this.state, this.from, forever, this.still).scores();
-    return ahead.high.some((high, i) => high - (ahead.low[i] ?? 0) >= VISIBLE_POINTS);
+    return !this.looksSameUntil(this.from + DURATION_MAX_MS);
   }
 
   /** Whether what is shown of the scores, rounded, stays as it is until an instant, if nothing happens. */
