@@ -7,7 +7,7 @@ import type { Received } from "./core/message";
 import type { Signal } from "./db/deadline";
 import type { LeadRow } from "./db/leads";
 import type { LeadWrite } from "./db/plan";
-import { refusalOf } from "./db/refusal";
+import { refusalOf, SharedFailure } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import { knownMessages, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
@@ -113,8 +113,9 @@ async function tryToWrite(
       for (const id of read) deps.leads.drop(id);
     } catch (error) {
       const refusal = refusalOf(error);
-      // A database in trouble is not pressed where events can wait.
-      const canWait = refusal === "transient" && terms.signal !== undefined && tries > 0;
+      // A database in trouble is not pressed where events can wait. What failed together may be one passenger's fault.
+      const isTrouble = refusal === "transient" && !(error instanceof SharedFailure);
+      const canWait = isTrouble && terms.signal !== undefined && tries > 0;
       if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
       for (const id of read) deps.leads.drop(id);
       if (refusal === "conflict" || refusal === "transient")

@@ -1,5 +1,7 @@
 /** Group commit: a crowd of batches makes few trips, and none of them has anything of another's. */
 import { afterEach, expect, test, vi } from "vitest";
+import type { Letter } from "../../worker/backlog";
+import { batchTogether } from "../../worker/db/group";
 import { metered, noTrips, tripsOf } from "../../worker/db/meter";
 import { PLAIN_RULES, page, unique } from "../support/api";
 import { D1_ERRORS, FaultyDatabase } from "../support/faults";
@@ -111,21 +113,31 @@ test.each([
   expect(faulty.pending).toBe(0);
 });
 
-test("a beacon that the database cannot take, for no reason it knows, takes nobody along who shares its trip", async () => {
-  vi.spyOn(console, "error").mockImplementation(() => {});
-  const faulty = new FaultyDatabase(DB);
-  const { api } = startIsolate({ db: faulty.db });
-  const site = await api.createSite(PLAIN_RULES);
-  await site.post([page(unique("v"))]);
-  const [sick = "", ...visitors] = names(10);
-  faulty.sick.add(sick);
-  const all = [...visitors.slice(0, 5), sick, ...visitors.slice(5)];
-  const answers = await Promise.all(
-    all.map((visitor) => site.post([page(visitor, visitor === sick ? `/${sick}` : "/")])),
-  );
-  expect(answers.map(({ status }) => status)).toEqual(all.map((visitor) => (visitor === sick ? 500 : 200)));
-  for (const visitor of visitors) expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ pageviews: 1 });
-});
+/** Where beacons could wait for a database in trouble. */
+const BEACONS = { sendBatch: async () => {} } as unknown as Queue<Letter>;
+
+test.each([
+  ["", {}],
+  ["; nor does it send the site's into the queue", { BEACONS }],
+])(
+  "a beacon that the database cannot take, for no reason it knows, takes nobody along who shares its trip%s",
+  async (_, env) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const faulty = new FaultyDatabase(DB);
+    const { api } = startIsolate({ db: faulty.db, env });
+    const site = await api.createSite(PLAIN_RULES);
+    await site.post([page(unique("v"))]);
+    const [sick = "", ...visitors] = names(10);
+    faulty.sick.add(sick);
+    const all = [...visitors.slice(0, 5), sick, ...visitors.slice(5)];
+    const answers = await Promise.all(
+      all.map((visitor) => site.post([page(visitor, visitor === sick ? `/${sick}` : "/")])),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(all.map((visitor) => (visitor === sick ? 500 : 200)));
+    for (const visitor of visitors) expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ pageviews: 1 });
+    expect((await site.post([page(unique("v"))])).status).toBe(200);
+  },
+);
 
 test("a shared trip is bounded, and a long batch shares none", async () => {
   const { faulty, db, insert, write, isThere } = start();
@@ -158,6 +170,26 @@ test("a trip that never ends, or only late, holds nobody up for longer than a mo
   await vi.advanceTimersByTimeAsync(50);
   expect(await later).toEqual(more);
   void hung;
+});
+
+test("of a slow database no more and more trips are asked: those who wait share the next", async () => {
+  vi.useFakeTimers();
+  let [out, most, answered] = [0, 0, 0];
+  const slow = {
+    batch: async (statements: unknown[]) => {
+      most = Math.max(most, ++out);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      out--;
+      return statements.map(() => ({}));
+    },
+  } as unknown as D1Database;
+  for (let i = 0; i < 150; i++) {
+    void batchTogether(slow, [{} as D1PreparedStatement]).then(() => answered++);
+    await vi.advanceTimersByTimeAsync(20);
+  }
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(most).toBe(2);
+  expect(answered).toBe(150);
 });
 
 test("whoever was taken along on a trip that never ends is told that it took too long", async () => {

@@ -9,8 +9,10 @@ import { isRolledBack, refusalOf, SharedFailure } from "./refusal";
 
 /** In a crowd, pause between two trips, ms: who was just answered comes back, and makes the next one as well. */
 const REST_MS = 3;
-/** Longest that a trip is waited for, ms: one that hangs holds nobody up for longer. */
+/** How long the next trip waits for one that is under way, ms: one that hangs holds nobody up for longer. */
 const AWAY_MS = 50;
+/** Most trips under way: of a database that is slow no more is asked, and the more share the next one. */
+const TRIPS_MAX = 2;
 /** Most statements of a batch that shares a trip; longer ones go alone, at once. */
 const SHARING_MAX = 8;
 /** Most statements of a shared trip: an invocation on the free plan has 50. */
@@ -48,28 +50,39 @@ export async function batchTogether(db: D1Database, statements: D1PreparedStatem
 }
 
 class Group {
-  /** The one under way, or that was until just now. */
-  private trip: Trip | null = null;
+  /** Those under way, or that were until just now, the latest last. */
+  private readonly trips = new Set<Trip>();
   private waiting: Passenger[] = [];
 
   constructor(private readonly db: D1Database) {}
 
   async batch(mine: Passenger): Promise<Results> {
-    let outcome = this.isAway ? await this.wait(mine) : this.begin(mine);
+    let outcome = this.isCrowded ? await this.wait(mine) : this.begin(mine);
     if (typeof outcome === "object" && "passengers" in outcome) outcome = await this.make(outcome);
     return outcome === "alone" ? await this.db.batch(mine.statements) : outcome;
   }
 
-  private get isAway(): boolean {
-    return this.trip !== null && this.trip.since > performance.now() - AWAY_MS;
+  /** Whether the next trip is to wait. */
+  private get isCrowded(): boolean {
+    const latest = [...this.trips].at(-1);
+    return this.isFull || (latest !== undefined && latest.since > performance.now() - AWAY_MS);
+  }
+
+  private get isFull(): boolean {
+    const since = performance.now() - PATIENCE_MS;
+    // Of what was cut off nobody hears any more.
+    for (const trip of this.trips) if (trip.since <= since) this.trips.delete(trip);
+    return this.trips.size >= TRIPS_MAX;
   }
 
   private async wait(mine: Passenger): Promise<Results | Trip | "alone"> {
     this.waiting.push(mine);
-    let timer = setTimeout(() => {
-      if (this.waiting.includes(mine)) return mine.outcome.resolve(this.begin(mine));
-      timer = setTimeout(() => mine.outcome.reject(new TooSlow()), PATIENCE_MS);
-    }, AWAY_MS);
+    const look = () => {
+      if (!this.waiting.includes(mine)) timer = setTimeout(() => mine.outcome.reject(new TooSlow()), PATIENCE_MS);
+      else if (this.isFull) timer = setTimeout(look, AWAY_MS);
+      else mine.outcome.resolve(this.begin(mine));
+    };
+    let timer = setTimeout(look, AWAY_MS);
     try {
       return await mine.outcome.promise;
     } finally {
@@ -87,8 +100,9 @@ class Group {
       if (room >= 0) passengers.push(one);
       return room < 0;
     });
-    this.trip = { since: performance.now(), passengers };
-    return this.trip;
+    const trip = { since: performance.now(), passengers };
+    this.trips.add(trip);
+    return trip;
   }
 
   private async make(trip: Trip): Promise<Results | "alone"> {
@@ -106,18 +120,15 @@ class Group {
       if (isSomebodys) return "alone";
       throw failure;
     } finally {
-      const isCrowded = others.length + this.waiting.length > 0;
-      if (isCrowded) waitUntil(pause(REST_MS).then(() => this.end(trip)));
+      if (others.length + this.waiting.length > 0) waitUntil(pause(REST_MS).then(() => this.end(trip)));
       else this.end(trip);
     }
   }
 
   private end(trip: Trip): void {
-    // Where it was away for too long, another has begun.
-    if (this.trip !== trip) return;
-    this.trip = null;
+    this.trips.delete(trip);
     const [next] = this.waiting;
-    if (next) next.outcome.resolve(this.begin(next));
+    if (next && !this.isFull) next.outcome.resolve(this.begin(next));
   }
 }
 
