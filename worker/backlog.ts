@@ -9,6 +9,7 @@ import { beforeDeadline } from "./db/deadline";
 import { type LeadRow, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
+import { knownMessages } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { type Ingested, ingest, type Terms } from "./ingest";
@@ -47,9 +48,21 @@ export interface Letter {
 /** A letter in the queue's hands. */
 export type Mail = Pick<Message<Letter>, "id" | "body" | "attempts" | "ack" | "retry">;
 
+/** What of a visitor waits. */
+interface Waiting {
+  /** How long later beacons wait behind it at most, ms since the epoch. */
+  until: number;
+  /** The message that was put into the queue last: once it counts nothing waits. */
+  messageId: string;
+  /** What the visitor was last shown. */
+  answer: Answer | null;
+}
+
 /** What the isolate knows of who waits. */
 export class Backlog {
-  private readonly until = new Map<string, number>();
+  /** Until when a site's database is spared, ms since the epoch. */
+  private readonly spared = new Map<string, number>();
+  private readonly waiting = new Map<string, Waiting>();
 
   constructor(
     private readonly clock: () => number,
@@ -62,34 +75,52 @@ export class Backlog {
     return this.queue !== undefined;
   }
 
-  /** Whether beacons under these keys are to wait, because the site's do or earlier ones of theirs. */
-  mustWait(siteId: string, keys: readonly string[]): boolean {
-    if (this.until.size === 0) return false;
-    const now = this.clock();
-    return [siteId, ...keys.map((key) => `${siteId} ${key}`)].some((name) => (this.until.get(name) ?? 0) > now);
+  /** Whether all beacons of a site go straight to the queue. */
+  isSpared(siteId: string): boolean {
+    return (this.spared.get(siteId) ?? 0) > this.clock();
   }
 
   /** Notes that the site's database is out of order. */
   spare(siteId: string): void {
-    this.until.set(siteId, this.clock() + SPARED_MS);
+    if (this.spared.size > REMEMBERED_MAX) this.spared.clear();
+    this.spared.set(siteId, this.clock() + SPARED_MS);
   }
 
-  /** Puts events into the queue; throws `busy` where it takes none. */
-  async put(siteId: string, received: readonly Received[], acceptedAt: number): Promise<void> {
+  /** The messages that beacons under these keys wait behind, unless they count by now. */
+  ahead(siteId: string, keys: readonly string[]): string[] {
+    if (this.waiting.size === 0) return [];
+    const now = this.clock();
+    const before = keys.flatMap((key) => this.waiting.get(`${siteId} ${key}`) ?? []);
+    return before.flatMap(({ until, messageId }) => (until > now ? messageId : []));
+  }
+
+  /** Notes that nothing waits under these keys any more. */
+  isDone(siteId: string, keys: readonly string[]): void {
+    for (const key of keys) this.waiting.delete(`${siteId} ${key}`);
+  }
+
+  /** What was last shown under a key of which something waits. */
+  shown(siteId: string, key: string): Answer | null {
+    return this.waiting.get(`${siteId} ${key}`)?.answer ?? null;
+  }
+
+  /** Puts events into the queue, whose sender is told `answer`; throws `busy` where it takes none. */
+  async put(siteId: string, received: readonly Received[], acceptedAt: number, answer: Answer | null): Promise<void> {
     const letters = lettersOf(siteId, received, acceptedAt);
     try {
       for (const batch of inCalls(letters)) await this.queue?.sendBatch(batch.map((body) => ({ body })));
     } catch {
       throw new Failure("busy", "Neither database nor queue can take this now. Send the same messages again.");
     }
-    if (this.until.size > REMEMBERED_MAX) this.until.clear();
-    for (const { key } of letters) this.follow(`${siteId} ${key}`);
-  }
-
-  private follow(name: string): void {
+    if (this.waiting.size > REMEMBERED_MAX) this.waiting.clear();
     const now = this.clock();
-    const until = this.until.get(name) ?? 0;
-    this.until.set(name, Math.max(until, now + (until > now ? FOLLOWER_MS : FOLLOWING_MS)));
+    for (const { key, events } of letters) {
+      const name = `${siteId} ${key}`;
+      const until = this.waiting.get(name)?.until ?? 0;
+      const follows = until > now ? FOLLOWER_MS : FOLLOWING_MS;
+      const messageId = events.at(-1)?.event.messageId ?? "";
+      this.waiting.set(name, { until: Math.max(until, now + follows), messageId, answer });
+    }
   }
 }
 
@@ -112,9 +143,12 @@ export async function ingestOrQueue(
   const [key] = keys;
   // Looked up before: a write that fails drops what it was based on.
   const held = key !== undefined && keys.length === 1 ? deps.leads.get(site.id, key) : undefined;
-  if (!backlog.mustWait(site.id, keys) && !behind.isAwaited(site.id, keys)) {
+  if (!backlog.isSpared(site.id) && !behind.isAwaited(site.id, keys)) {
     try {
-      return await beforeDeadline(backlog.deadlineMs, (signal) => ingest(deps, site, received, { ...terms, signal }));
+      const done = await beforeDeadline(backlog.deadlineMs, async (signal) =>
+        (await isBehind(deps, site, keys)) ? null : await ingest(deps, site, received, { ...terms, signal }),
+      );
+      if (done) return done;
     } catch (error) {
       if (!willPass(error)) throw error;
       // A visitor in much demand is busy, and the database all right.
@@ -122,8 +156,19 @@ export async function ingestOrQueue(
     }
   }
   if (terms.isBudgeted) deps.budget.require(site);
-  await backlog.put(site.id, received, deps.tick());
-  return { answer: lastKnown(deps, site, held, received.at(-1)), refused: new Map(), isQueued: true };
+  const shown = key !== undefined && keys.length === 1 ? backlog.shown(site.id, key) : null;
+  const answer = received.at(-1)?.event.machine ? null : (lastKnown(deps, site, held, received.at(-1)) ?? shown);
+  await backlog.put(site.id, received, deps.tick(), answer);
+  return { answer, refused: new Map(), isQueued: true };
+}
+
+/** Whether earlier messages under these keys wait in the queue: whether they count by now is asked of the database. */
+async function isBehind({ db, backlog }: Deps, site: SiteRules, keys: readonly string[]): Promise<boolean> {
+  const ahead = backlog.ahead(site.id, keys);
+  if (ahead.length === 0) return false;
+  if ((await knownMessages(db, site.id, ahead)).size < new Set(ahead).size) return true;
+  backlog.isDone(site.id, keys);
+  return false;
 }
 
 /** Whether the same may well succeed a little later. */

@@ -172,6 +172,31 @@ test("whoever is there all the time is done with waiting soon after the database
   expect(statuses).toEqual([202, 202, 200, 200]);
 });
 
+test("a visitor is answered from the database again as soon as what waited counts, and shown what was known till then", async () => {
+  const { faulty, shelf, deps, site } = await rig();
+  const visitor = unique("v");
+  await site.post([page(visitor), page(visitor)]);
+  faulty.break(OVERLOADED);
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await site.post([page(visitor)]);
+    expect({ status, temperature: body.temperature, score: body.score }).toEqual({
+      status: 202,
+      temperature: "warm",
+      score: 2,
+    });
+  }
+  faulty.heal();
+  await drain(deps, shelf.take().mails);
+  // The site itself is spared for a moment more.
+  await vi.waitFor(async () => expect((await site.post([page(unique("other"))])).status).toBe(200), {
+    timeout: 8_000,
+    interval: 500,
+  });
+  const { status, body } = await site.post([page(visitor)]);
+  expect({ status, score: body.score }).toEqual({ status: 200, score: 6 });
+  await expectTheLaw(site.id);
+});
+
 test("neither database nor queue: 503, and nothing is acknowledged", async () => {
   const { faulty, shelf, site } = await rig();
   faulty.break(OVERLOADED);
