@@ -22,8 +22,12 @@ const USAGE = "KELVIN_ADMIN_KEY=… npm run move-site -- --api https://kelvin.ex
 
 function options() {
   const { values } = parseArgs({
-    options: { api: { type: "string" }, site: { type: "string" }, to: { type: "string" } },
+    options: { api: { type: "string" }, site: { type: "string" }, to: { type: "string" }, help: { type: "boolean" } },
   });
+  if (values.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
   const { api, site, to } = values;
   const key = process.env.KELVIN_ADMIN_KEY;
   if (!api || !site || !to || !key) throw new Error(`how it is called: ${USAGE}`);

@@ -116,8 +116,8 @@ async function tryToWrite(
       // A database in trouble is not pressed where events can wait. What failed together may be one passenger's fault.
       const isTrouble = refusal === "transient" && !(error instanceof SharedFailure);
       const canWait = isTrouble && terms.signal !== undefined && tries > 0;
-      if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
       for (const id of read) deps.leads.drop(id);
+      if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
       if (refusal === "conflict" || refusal === "transient")
         deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");
       if (refusal === "over_budget") throw deps.budget.spend(site);
