@@ -95,7 +95,7 @@ export class Backlog {
   }
 
   /** Notes that nothing waits under these keys any more. */
-  isDone(siteId: string, keys: readonly string[]): void {
+  done(siteId: string, keys: readonly string[]): void {
     for (const key of keys) this.waiting.delete(`${siteId} ${key}`);
   }
 
@@ -140,9 +140,9 @@ export async function ingestOrQueue(
   const { backlog, behind } = deps;
   if (!backlog.isThere || received.length > EVENTS_MAX) return await ingest(deps, site, received, terms);
   const keys = [...new Set(received.map(({ key }) => key))];
-  const [key] = keys;
+  const [key] = keys.length === 1 ? keys : [];
   // Looked up before: a write that fails drops what it was based on.
-  const held = key !== undefined && keys.length === 1 ? deps.leads.get(site.id, key) : undefined;
+  const held = key === undefined ? undefined : deps.leads.get(site.id, key);
   if (!backlog.isSpared(site.id) && !behind.isAwaited(site.id, keys)) {
     try {
       const done = await beforeDeadline(backlog.deadlineMs, async (signal) =>
@@ -156,8 +156,9 @@ export async function ingestOrQueue(
     }
   }
   if (terms.isBudgeted) deps.budget.require(site);
-  const shown = key !== undefined && keys.length === 1 ? backlog.shown(site.id, key) : null;
-  const answer = received.at(-1)?.event.machine ? null : (lastKnown(deps, site, held, received.at(-1)) ?? shown);
+  const asked = received.at(-1);
+  const shown = key === undefined || asked?.event.machine ? null : backlog.shown(site.id, key);
+  const answer = lastKnown(deps, site, held, asked) ?? shown;
   await backlog.put(site.id, received, deps.tick(), answer);
   return { answer, refused: new Map(), isQueued: true };
 }
@@ -167,7 +168,7 @@ async function isBehind({ db, backlog }: Deps, site: SiteRules, keys: readonly s
   const ahead = backlog.ahead(site.id, keys);
   if (ahead.length === 0) return false;
   if ((await knownMessages(db, site.id, ahead)).size < new Set(ahead).size) return true;
-  backlog.isDone(site.id, keys);
+  backlog.done(site.id, keys);
   return false;
 }
 

@@ -3,6 +3,7 @@ import { Backlog } from "./backlog";
 import { Behind } from "./behind";
 import { Budget } from "./budget";
 import { LeadCache } from "./db/cache";
+import { pause } from "./db/deadline";
 import { MAIN } from "./db/directory";
 import { metered } from "./db/meter";
 import { SiteStore } from "./db/sites";
@@ -107,7 +108,7 @@ export function createDeps(
     outbox: new Outbox(),
     tallies: new Tallies(clock),
     fetch: call,
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    pause,
     isLocal: Boolean(settings.KELVIN_LOCAL),
   };
   return deps;

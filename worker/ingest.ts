@@ -4,7 +4,7 @@
  */
 import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
-import type { Signal } from "./db/deadline";
+import { pause, type Signal } from "./db/deadline";
 import type { LeadRow } from "./db/leads";
 import type { LeadWrite } from "./db/plan";
 import { refusalOf, SharedFailure } from "./db/refusal";
@@ -161,10 +161,6 @@ async function tryAsNew(
   }
   takeBack();
   return null;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function withoutRepeats(received: readonly Placed[]): Placed[] {

@@ -7,6 +7,10 @@ export class TooSlow extends Error {
   }
 }
 
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** Tells work not to begin anything new. */
 export interface Signal {
   aborted: boolean;

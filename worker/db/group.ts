@@ -4,7 +4,7 @@
  * refused for another's sake: where a shared transaction is rolled back, each batch goes alone. Where few come nobody waits.
  */
 import { waitUntil } from "cloudflare:workers";
-import { TooSlow } from "./deadline";
+import { pause, TooSlow } from "./deadline";
 import { isRolledBack, refusalOf, SharedFailure } from "./refusal";
 
 /** In a crowd, pause between two trips, ms: who was just answered comes back, and makes the next one as well. */
@@ -130,8 +130,4 @@ class Group {
     const [next] = this.waiting;
     if (next && !this.isFull) next.outcome.resolve(this.begin(next));
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
