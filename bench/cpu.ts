@@ -83,6 +83,7 @@ async function beacon(one: Held, take: Taker): Promise<void> {
     origin: ORIGIN,
     "user-agent": AGENT,
     "content-type": "text/plain",
+    "sec-fetch-site": "cross-site",
     "content-length": String(body.length),
     "cf-connecting-ip": "192.0.2.1",
   };

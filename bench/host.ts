@@ -10,6 +10,9 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4MiniflareOp
 import { applyMigrations, bundle, type Database, optionsOfToml, ROOT } from "../demo/runtime.ts";
 
 export const ADMIN_KEY = "bench-admin-key";
+const HOST = "127.0.0.1";
+/** Has a Worker asked itself, not through Miniflare's own, which a deployed one has not before it. */
+const DIRECT = { unsafeDirectSockets: [{ host: HOST, port: 0 }] };
 /** All load comes from one address, so the limits are lifted; they count all the same. */
 const UNLIMITED = { RATE_ADDRESS_PER_MINUTE: "99999999", RATE_VISITOR_PER_MINUTE: "99999999" };
 
@@ -71,13 +74,14 @@ export async function startBuilt({ folder, files }: Built): Promise<Host> {
   const { bindings, ...options } = kelvinOptions();
   // As deployed: the local server adds to each answer what it cost, for which the answer is made anew.
   const deployed = { ...options, bindings: { ...bindings, KELVIN_LOCAL: "" } };
-  return await start([{ ...deployed, name: "kelvin", modulesRoot: folder, modules }], { first: "/healthz" });
+  return await start([{ ...deployed, ...DIRECT, name: "kelvin", modulesRoot: folder, modules }], { first: "/healthz" });
 }
 
 export async function startFloor(): Promise<Host> {
   const { compatibilityDate, d1Databases } = optionsOfToml();
   const modules = [{ type: "ESModule" as const, path: "floor.js", contents: await bundle("bench/floor.ts") }];
-  const host = await start([{ name: "kelvin", compatibilityDate, d1Databases, modules }], { migrates: false });
+  const worker = { ...DIRECT, name: "kelvin", compatibilityDate, d1Databases, modules };
+  const host = await start([worker], { migrates: false });
   await (await host.database()).exec("CREATE TABLE floor (id TEXT PRIMARY KEY NOT NULL, n INTEGER) WITHOUT ROWID");
   return host;
 }
@@ -147,7 +151,7 @@ async function start(workers: Worker[], options: StartOptions): Promise<Host> {
   const from = performance.now();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      host: "127.0.0.1",
+      host: HOST,
       port: options.port ?? 0,
       cf: false,
       logRequests: false,
@@ -157,7 +161,8 @@ async function start(workers: Worker[], options: StartOptions): Promise<Host> {
       workers,
     }),
   );
-  const url = await miniflare.ready;
+  const ready = await miniflare.ready;
+  const url = workers[0]?.unsafeDirectSockets ? await miniflare.unsafeGetDirectURL() : ready;
   if (options.first) await (await fetch(new URL(options.first, url))).arrayBuffer();
   const startMs = performance.now() - from;
   unsubscribe("child_process", note);

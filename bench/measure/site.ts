@@ -7,6 +7,14 @@ import type { Counts } from "../wrapped.ts";
 
 export const ORIGIN = "https://shop.example";
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/153.0.0.0 Safari/537.36";
+/** What a browser sends along, and Cloudflare. */
+const BROWSER = {
+  origin: ORIGIN,
+  "user-agent": AGENT,
+  "content-type": "text/plain",
+  "sec-fetch-site": "cross-site",
+  "cf-connecting-ip": "192.0.2.1",
+};
 const ADMIN = { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" };
 
 export class BenchSite {
@@ -26,7 +34,7 @@ export class BenchSite {
   /** A request as a browser sends it. */
   beacon(batch: unknown[]): Sent {
     const body = JSON.stringify({ writeKey: this.writeKey, batch });
-    return { path: "/v1/batch", headers: { origin: ORIGIN, "user-agent": AGENT, "content-type": "text/plain" }, body };
+    return { path: "/v1/batch", headers: BROWSER, body };
   }
 
   imported(batch: unknown[]): Sent {
