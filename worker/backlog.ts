@@ -5,6 +5,7 @@
  */
 import { shownTo } from "./core/identity";
 import type { Received } from "./core/message";
+import { utf8 } from "./core/utf8";
 import { beforeDeadline } from "./db/deadline";
 import { type LeadRow, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
@@ -223,4 +224,4 @@ function inCalls(letters: readonly Letter[]): Letter[][] {
   return calls;
 }
 
-const sizeOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
+const sizeOf = (value: unknown) => utf8.encode(JSON.stringify(value)).length;

@@ -6,6 +6,7 @@
 import { testBody } from "./core/announce";
 import { DAY_MS } from "./core/duration";
 import { refusedTarget } from "./core/target";
+import { utf8 } from "./core/utf8";
 import { type Claimed, claimDue, deleteDeliveriesBefore, nextDue, type Outcome, recordOutcomes } from "./db/outbox";
 import type { Webhook } from "./db/webhooks";
 import type { Deps } from "./deps";
@@ -194,7 +195,7 @@ const textOf = (error: unknown) => (error instanceof Error ? error.message : Str
 async function signature(secret: string, content: string): Promise<string> {
   const raw = Uint8Array.from(atob(secret.replace(/^whsec_/, "")), (char) => char.charCodeAt(0));
   const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  const signed = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(content));
+  const signed = await crypto.subtle.sign("HMAC", key, utf8.encode(content));
   return btoa(String.fromCharCode(...new Uint8Array(signed)));
 }
 

@@ -1,4 +1,5 @@
 /** Keys for one purpose each, derived from a secret: none of them tells the secret or serves another purpose (HKDF). */
+import { utf8 } from "./core/utf8";
 
 /** Most keys held in an isolate: deriving one costs more than using it. */
 const KEYS_MAX = 500;
@@ -24,8 +25,7 @@ export async function derivedKey(
 }
 
 async function derive(secret: string, label: string, algorithm: Algorithm, usages: string[]): Promise<CryptoKey> {
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const material = await crypto.subtle.importKey("raw", bytes(secret), "HKDF", false, ["deriveKey"]);
-  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: bytes(label) };
+  const material = await crypto.subtle.importKey("raw", utf8.encode(secret), "HKDF", false, ["deriveKey"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: utf8.encode(label) };
   return await crypto.subtle.deriveKey(hkdf, material, algorithm, false, usages);
 }

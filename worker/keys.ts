@@ -2,6 +2,7 @@
  * Secret keys: made, found by what a caller sends, taken away. A key is `kelvin_<id>_<secret>`: the id finds its row and
  * is no secret; of the secret only the SHA-256 is kept. It is 256 random bits, so nothing slower than that is needed.
  */
+import { utf8 } from "./core/utf8";
 import { deleteKey, insertKey, type Key, markUsed, readKey, type Scope } from "./db/keys";
 import type { Deps } from "./deps";
 
@@ -122,12 +123,12 @@ function keep<T>(map: Map<string, T>, id: string, value: T): void {
 
 /** Whether two texts are the same, in a time that does not tell where they differ; their length is no secret. */
 export function sameText(a: string, b: string): boolean {
-  const [left, right] = [new TextEncoder().encode(a), new TextEncoder().encode(b)];
+  const [left, right] = [utf8.encode(a), utf8.encode(b)];
   return left.byteLength === right.byteLength && crypto.subtle.timingSafeEqual(left, right);
 }
 
 async function hashOf(secret: string): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret))));
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(secret))));
 }
 
 function hex(bytes: Uint8Array): string {

@@ -3,6 +3,7 @@
  * `dir` with `A128GCM`. The platform encrypts; what is here is the five parts and their order.
  */
 import { base64url } from "jose";
+import { utf8 } from "./core/utf8";
 
 /** The algorithm of the keys taken here, as the platform names it. */
 export const SEAL = { name: "AES-GCM", length: 128 };
@@ -12,8 +13,6 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 const NONE = new Uint8Array();
-
-const utf8 = new TextEncoder();
 
 /** Seals claims; `kid`, which all can read, says whose key it is. */
 export async function seal(key: CryptoKey, kid: string, claims: object): Promise<string> {

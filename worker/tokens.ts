@@ -12,6 +12,7 @@ import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose"
 import type { Rejection } from "../snippet/wire";
 import { isEmail, type Proof, proven } from "./core/identity";
 import { isId, type Received } from "./core/message";
+import { utf8 } from "./core/utf8";
 import type { Site } from "./db/sites";
 import type { Deps } from "./deps";
 import { ASYMMETRIC_ALGORITHMS, KeySetUnavailable } from "./jwks";
@@ -74,7 +75,7 @@ async function verified(deps: Deps, site: Site, token: string): Promise<JWTPaylo
     return (await jwtVerify(token, keys, { ...rules, ...audience, algorithms: ASYMMETRIC_ALGORITHMS })).payload;
   }
   const holds = async (secret: string) =>
-    (await jwtVerify(token, new TextEncoder().encode(secret), { ...rules, algorithms: ["HS256"] })).payload;
+    (await jwtVerify(token, utf8.encode(secret), { ...rules, algorithms: ["HS256"] })).payload;
   const { identityPrevious: previous, identityPreviousUntil: until } = site;
   return await holds(site.identitySecret).catch(async (error) => {
     if (previous === null || until === null || until <= now) throw error;

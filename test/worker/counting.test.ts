@@ -32,9 +32,12 @@ describe("time", () => {
     expect(await timeOf({ timestamp })).toBe(Date.parse(expected));
   });
 
-  test.each([1_795_000_000, "1795000000", "2026-02-30T00:00:00Z", "yesterday", ""])("%j is none", async (timestamp) => {
-    expect(await timeOf({ timestamp }, {}, api.adminKey)).toBe("invalid_message");
-  });
+  test.each([1_795_000_000, "1795000000", "2026-02-30T00:00:00Z", "2026-02-30T00:00:00.000Z", "yesterday", ""])(
+    "%j is none",
+    async (timestamp) => {
+      expect(await timeOf({ timestamp }, {}, api.adminKey)).toBe("invalid_message");
+    },
+  );
 
   test.each<[string, Message, Message, number]>([
     ["none", {}, {}, NOW],

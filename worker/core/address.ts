@@ -27,7 +27,8 @@ const ROUTE = /^#!?\/[^?#&=]*/;
 /** An address without user name and password, query but for what is kept, and fragment but for a route. */
 export function bareAddress(address: string): string {
   // No part of an address; browsers drop them, and `ht⏎tps:` must not hide a password.
-  const text = address.replace(/[\t\n\r]/g, "").replace(USER, "$1");
+  const sent = address.replace(/[\t\n\r]/g, "");
+  const text = sent.includes("@") ? sent.replace(USER, "$1") : sent;
   const hash = text.indexOf("#");
   const [place, fragment] = hash < 0 ? [text, ""] : [text.slice(0, hash), text.slice(hash)];
   const mark = place.indexOf("?");

@@ -10,6 +10,7 @@ import { DAY_MS } from "./duration";
 import type { EventType, JsonObject, LoggedEvent } from "./event";
 import { dig, parseUrl, put, tooDeep } from "./read";
 import { keptShown } from "./shown";
+import { utf8 } from "./utf8";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
 export const MESSAGE_MAX_BYTES = 32_768;
@@ -112,7 +113,13 @@ function epochMs(value: number): number {
   return Math.abs(value) < EPOCH_MS_MIN ? Number.NaN : value;
 }
 
+/** Of a time as `toISOString` writes it. */
+const ISO_CHARS = 24;
+
 function isoMs(text: string): number {
+  // As every client in JavaScript writes it, which is quickly told.
+  const written = text.length === ISO_CHARS ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(written) && new Date(written).toISOString() === text) return written;
   const withColon = text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2");
   const isZoned = /(Z|[+-]\d{2}:\d{2})$/.test(withColon) || !withColon.includes("T");
   return isoTime.safeParse(withColon).success ? Date.parse(isZoned ? withColon : `${withColon}Z`) : Number.NaN;
@@ -159,7 +166,7 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
     return reject("invalid_message", "A message must be an object.");
   }
   if (tooDeep(raw, NESTING_MAX)) return reject("too_deep", `A message nests at most ${NESTING_MAX} deep.`);
-  const bytes = new TextEncoder().encode(JSON.stringify(raw)).byteLength;
+  const bytes = bytesOf(JSON.stringify(raw));
   if (bytes > MESSAGE_MAX_BYTES) {
     return reject("too_large", `A message has at most ${MESSAGE_MAX_BYTES} bytes of JSON; this one has ${bytes}.`);
   }
@@ -182,6 +189,9 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
   }
   return received(message, timestamp, index, reception);
 }
+
+/** Bytes of a text in UTF-8; of one that is short enough however it is written, at least its characters. */
+const bytesOf = (text: string) => (text.length * 3 <= MESSAGE_MAX_BYTES ? text.length : utf8.encode(text).byteLength);
 
 function readId(raw: unknown): string | null {
   const value = raw !== null && typeof raw === "object" && "messageId" in raw ? raw.messageId : null;
@@ -234,6 +244,8 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
   const token = dig(context ?? {}, "token");
   if (type === "identify") return typeof token === "string" ? { token } : {};
   const url = type === "page" ? (dig(properties ?? {}, "url") ?? dig(context ?? {}, "page.url")) : undefined;
+  // Hardly any page was led to by a link of ours.
+  if (typeof url !== "string" || !url.includes(TICKET_PARAMETER)) return {};
   const ticket = parseUrl(url)?.searchParams.get(TICKET_PARAMETER);
   return ticket ? { ticket } : {};
 }

@@ -1,15 +1,15 @@
 /** Addresses that are turned away: kept as hashes under the site's secret, so that the table tells nobody who they are. */
 import { base64url } from "jose";
+import { utf8 } from "../core/utf8";
 
 const HMAC = { name: "HMAC", hash: "SHA-256" };
 
 /** What is kept of addresses, by address. `secret` is the site's. */
 export async function addressHashes(secret: string, addresses: readonly string[]): Promise<Map<string, string>> {
   if (addresses.length === 0) return new Map();
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const key = await crypto.subtle.importKey("raw", bytes(secret), HMAC, false, ["sign"]);
+  const key = await crypto.subtle.importKey("raw", utf8.encode(secret), HMAC, false, ["sign"]);
   const hashed = addresses.map(async (address): Promise<[string, string]> => {
-    const hash = await crypto.subtle.sign("HMAC", key, bytes(address));
+    const hash = await crypto.subtle.sign("HMAC", key, utf8.encode(address));
     return [address, base64url.encode(new Uint8Array(hash))];
   });
   return new Map(await Promise.all(hashed));

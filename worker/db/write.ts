@@ -5,7 +5,7 @@
 import { messageDigests } from "./digest";
 import { notFenced, unlessFenced } from "./fences";
 import { absorbStatements, keyStatements } from "./identities";
-import { type Implied, impliedOf, unclaimed } from "./implied";
+import { impliedOf } from "./implied";
 import { byKey, type FoundRow, type LeadRow, leadsQuery } from "./leads";
 import { logStatement, rewriteStatements } from "./log";
 import { outboxStatement } from "./outbox";
@@ -76,29 +76,29 @@ export async function writeNewcomer(
   const implied = impliedOf(keys.implied, row.id);
   const [found] = await db.batch<FoundRow>([
     leadsQuery(db, siteId, [keys.implied], [implied]),
-    messageStatement(db, siteId, await messageDigests(messageIds), implied),
     upsert(db, write, row, true),
+    messageStatement(db, siteId, await messageDigests(messageIds), row.id),
   ]);
   const theirs = byKey(found?.results ?? []).get(keys.implied);
   return theirs ? { row: theirs, isNew: false } : { row, isNew: true };
 }
 
 /**
- * Refuses the batch where one of the messages counted already, or where the site is fenced (NULL in site_id). With a key
- * they count only if that is nobody's.
+ * Refuses the batch where one of the messages counted already, or where the site is fenced (NULL in site_id). With the id
+ * of a lead they count only if there is that.
  */
 function messageStatement(
   db: D1Database,
   siteId: string,
   digests: readonly string[],
-  implied: Implied | null = null,
+  leadId: string | null = null,
 ): D1PreparedStatement {
-  const where = implied ? `WHERE ${unclaimed("?1", "?3", "?4", "?5")}` : "";
+  const where = leadId === null ? "" : "WHERE EXISTS (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?3)";
   return db
     .prepare(
       `INSERT INTO messages (site_id, id) SELECT CASE WHEN ${notFenced("?1")} THEN ?1 END, value FROM json_each(?2) ${where}`,
     )
-    .bind(siteId, JSON.stringify(digests), ...(implied ?? []));
+    .bind(siteId, JSON.stringify(digests), ...(leadId === null ? [] : [leadId]));
 }
 
 /** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */

@@ -9,13 +9,15 @@ const DRAIN_MAX_BYTES = 8_000_000;
 
 const tooLarge = () => new Failure("too_large", `A body has at most ${BODY_MAX_BYTES} bytes, after inflating.`);
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 /** The JSON of a request's body, `empty` where it may be left out and was. Throws `too_large` and `invalid_json`. */
 export async function readJson(request: Request, empty?: unknown): Promise<unknown> {
   const sent = await readSent(request);
   if (sent.byteLength === 0 && empty !== undefined) return empty;
   const bytes = isGzip(sent) ? await inflate(sent) : sent;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(decoder.decode(bytes));
   } catch (error) {
     // The parser's words name the place: "… in JSON at position 41 (line 3 column 7)".
     const place = error instanceof SyntaxError ? ` ${error.message}.` : "";
