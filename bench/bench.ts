@@ -6,9 +6,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import * as esbuild from "esbuild";
 import { ROOT } from "../demo/runtime.ts";
+import { optionsOf } from "../tools/options.ts";
 import type { Figures, Machine } from "./figures.ts";
 import { buildFiles, buildWorker } from "./host.ts";
 import { measureCost } from "./measure/cost.ts";
@@ -139,21 +139,14 @@ function save(figures: Figures): string {
   return file;
 }
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    tiny: { type: "boolean", default: false },
-    million: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    save: { type: "boolean" },
-    "no-save": { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = optionsOf(HELP, {
+  quick: { type: "boolean", default: false },
+  tiny: { type: "boolean", default: false },
+  million: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  save: { type: "boolean" },
+  "no-save": { type: "boolean", default: false },
 });
-if (values.help) {
-  console.log(HELP);
-  process.exit(0);
-}
 const isQuick = values.quick || values.tiny;
 const plan = values.tiny ? PLANS.tiny : values.quick ? PLANS.quick : PLANS.full;
 const sizes = [...plan.leads.sizes, ...(values.million ? [MILLION] : [])];

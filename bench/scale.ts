@@ -2,7 +2,7 @@
  * `npm run scale`: what so many sites and beacons a month mean in requests, rows, databases and dollars. It multiplies
  * what the bench has measured (the newest file in bench/results/) by Cloudflare's prices; docs/scale.md reads it out.
  */
-import { parseArgs } from "node:util";
+import { numberOf, optionsOf, refuse } from "../tools/options.ts";
 import { arithmetic, DEFAULTS, type Load, SCENARIOS } from "./scale/arithmetic.ts";
 import { findMeasured } from "./scale/measured.ts";
 import { asTable, scaleReport } from "./scale/report.ts";
@@ -20,47 +20,28 @@ const HELP = `npm run scale -- [options]
   --json             as JSON
   --help             this text`;
 
-const { values } = parseArgs({
-  options: {
-    sites: { type: "string" },
-    beacons: { type: "string" },
-    peak: { type: "string" },
-    months: { type: "string" },
-    anonymous: { type: "string" },
-    queued: { type: "string" },
-    table: { type: "boolean", default: false },
-    results: { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = optionsOf(HELP, {
+  sites: { type: "string", default: String(DEFAULTS.sites) },
+  beacons: { type: "string", default: String(DEFAULTS.beacons) },
+  peak: { type: "string", default: String(DEFAULTS.peak) },
+  months: { type: "string", default: String(DEFAULTS.months) },
+  anonymous: { type: "string" },
+  queued: { type: "string", default: String(DEFAULTS.queued) },
+  table: { type: "boolean", default: false },
+  results: { type: "string" },
+  json: { type: "boolean", default: false },
 });
 
-function number(name: string, text: string | undefined, usual: number): number {
-  if (text === undefined) return usual;
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
-  console.error(`--${name} is "${text}"; it must be a number, not below 0.`);
-  process.exit(2);
-}
-
-if (values.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const months = number("months", values.months, DEFAULTS.months);
 const load: Load = {
-  sites: number("sites", values.sites, DEFAULTS.sites),
-  beacons: number("beacons", values.beacons, DEFAULTS.beacons),
-  peak: number("peak", values.peak, DEFAULTS.peak),
-  months,
-  anonymousMonths: number("anonymous", values.anonymous, months),
-  queued: number("queued", values.queued, DEFAULTS.queued),
+  sites: numberOf("sites", values.sites, 1, 1e9),
+  beacons: numberOf("beacons", values.beacons, 0, 1e15),
+  peak: numberOf("peak", values.peak, 1, 1e6),
+  months: numberOf("months", values.months, 0, 1e4),
+  anonymousMonths: numberOf("anonymous", values.anonymous ?? values.months, 0, 1e4),
+  queued: numberOf("queued", values.queued, 0, 1),
 };
 const found = findMeasured(values.results);
-if (!found) {
-  console.error("There are no measured figures yet: npm run bench makes some.");
-  process.exit(2);
-}
+if (!found) refuse("There are no measured figures yet: npm run bench makes some.");
 const result = arithmetic(load, found.measured);
 if (values.table) console.log(asTable(SCENARIOS, found.measured));
 else if (values.json) console.log(JSON.stringify({ load, measured: found.measured, ...result }, null, 2));

@@ -2,7 +2,7 @@
  * `npm run soak`: a thousand simulated visitors, marketers who publish and note, a database and a queue that fail, a
  * workerd that is killed; and at the end every lead against the naive model. Exit code 1 where anything differs.
  */
-import { parseArgs } from "node:util";
+import { numberOf, optionsOf } from "../tools/options.ts";
 import { buildFiles } from "./host.ts";
 import { soakReport } from "./soak/report.ts";
 import { soak } from "./soak/run.ts";
@@ -19,28 +19,16 @@ Runs Kelvin in two isolates on one local database, with faults at D1 and at the 
   --json         the report as JSON
   --help         this text`;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "5" },
-    visitors: { type: "string", default: "1000" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    mishaps: { type: "string", default: "0.03" },
-    kills: { type: "string", default: "2" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = optionsOf(HELP, {
+  minutes: { type: "string", default: "5" },
+  visitors: { type: "string", default: "1000" },
+  seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  mishaps: { type: "string", default: "0.03" },
+  kills: { type: "string", default: "2" },
+  json: { type: "boolean", default: false },
 });
-if (values.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-
-function number(name: "minutes" | "visitors" | "seed" | "mishaps" | "kills", least: number, most: number): number {
-  const value = Number(values[name]);
-  if (values[name].trim() !== "" && value >= least && value <= most) return value;
-  console.error(`--${name} is "${values[name]}"; it must be a number from ${least} to ${most}.`);
-  process.exit(2);
-}
+const number = (name: "minutes" | "visitors" | "seed" | "mishaps" | "kills", least: number, most: number) =>
+  numberOf(name, values[name], least, most);
 
 const options = {
   minutes: number("minutes", 0.05, 1_440),

@@ -1,10 +1,6 @@
-/**
- * `npm run move-site -- --api URL --site ID --to DB_1`: moves a site to another database and shows how far it is. The key
- * is that of an administrator, in the environment as KELVIN_ADMIN_KEY. Ended on the way, it is begun again by the same
- * command; without it, the run of every minute goes on too.
- */
+/** `npm run move-site`: moves a site to another database. Ended on the way, the run of every minute goes on with it. */
 import { setTimeout as pause } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { optionsOf, refuse } from "./options.ts";
 
 interface Move {
   state: "none" | "copying" | "clearing" | "stopping" | "done" | "stopped";
@@ -18,19 +14,26 @@ const PAUSE_MS = 2_000;
 /** Calls in a row that may fail: a database that is busy, a network that is gone for a moment. */
 const FAILURES_MAX = 30;
 
-const USAGE = "KELVIN_ADMIN_KEY=… npm run move-site -- --api https://kelvin.example.com --site ID --to DB_1";
+const HELP = `KELVIN_ADMIN_KEY=… npm run move-site -- --api URL --site ID --to DATABASE
+
+Moves a site to another database, and shows how far it is. Called again, it goes on where it was.
+
+  --api URL       where Kelvin is, as https://kelvin.example.com
+  --site ID       the site's id, as GET /v1/sites tells it
+  --to DATABASE   the binding of the database: DB, DB_1 and so on
+  --help          this text
+
+KELVIN_ADMIN_KEY is the key of the deployment, in the environment.`;
 
 function options() {
-  const { values } = parseArgs({
-    options: { api: { type: "string" }, site: { type: "string" }, to: { type: "string" }, help: { type: "boolean" } },
+  const { api, site, to } = optionsOf(HELP, {
+    api: { type: "string" },
+    site: { type: "string" },
+    to: { type: "string" },
   });
-  if (values.help) {
-    console.log(USAGE);
-    process.exit(0);
-  }
-  const { api, site, to } = values;
   const key = process.env.KELVIN_ADMIN_KEY;
-  if (!api || !site || !to || !key) throw new Error(`how it is called: ${USAGE}`);
+  if (!api || !site || !to) return refuse(`It needs --api, --site and --to.\n\n${HELP}`);
+  if (!key) return refuse(`KELVIN_ADMIN_KEY is not in the environment.\n\n${HELP}`);
   return { url: `${api.replace(/\/+$/, "")}/v1/sites/${encodeURIComponent(site)}/move`, to, key };
 }
 
@@ -42,10 +45,17 @@ async function call(url: string, key: string, to: string): Promise<Move> {
     );
     if (answer instanceof Response && answer.ok) return (await answer.json()) as Move;
     const isOver = answer instanceof Response && answer.status < 500;
-    const said = answer instanceof Response ? await answer.text() : answer.message;
+    const said = answer instanceof Response ? await wordsOf(answer) : answer.message;
     if (isOver || failures === FAILURES_MAX) throw new Error(said);
     await pause(PAUSE_MS);
   }
+}
+
+/** What a refusal says, where it is one of Kelvin's. */
+async function wordsOf(answer: Response): Promise<string> {
+  const text = await answer.text();
+  const isOurs = answer.headers.get("Content-Type") === "application/problem+json";
+  return isOurs ? (JSON.parse(text) as { detail: string }).detail : `${answer.status} ${text}`;
 }
 
 const WORDS: Record<Move["state"], string> = {

@@ -72,10 +72,22 @@ describe("npm run bench", () => {
 
   test.each([
     ["scale", "--sites", "many"],
+    ["scale", "--sites", "0"],
+    ["scale", "--queued", "2"],
     ["soak", "--minutes", "0"],
   ])("npm run %s -- %s %s says what would be right", (script, ...args) => {
     const { status, stderr } = run(script, ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(`${args[0]} is "${args[1]}"; it must be a number`);
   });
+
+  test.each(["bench", "scale", "soak"])(
+    "npm run %s refuses an option that it has not, and says what there is",
+    (script) => {
+      const { status, stderr } = run(script, "--nope");
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^Unknown option '--nope'/);
+      expect(stderr).toContain(`npm run ${script} -- [options]`);
+    },
+  );
 });

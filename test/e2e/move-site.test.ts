@@ -1,0 +1,87 @@
+/** `npm run move-site` as its user meets it: a site is moved while beacons flow, and a wrong call is told what would be right. */
+import { spawn } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Api, PLAIN_RULES, page } from "../support/api.ts";
+import { type Server, startServer } from "../support/server.ts";
+
+let server: Server;
+let api: Api;
+
+beforeAll(async () => {
+  server = await startServer({ databases: 2, isLimited: false });
+  api = new Api((path, init) => fetch(server.url + path, init), server.key);
+});
+
+afterAll(async () => {
+  await server?.stop();
+});
+
+/** Runs the command until it ends. */
+function moveSite(args: string[], key = ""): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env = { ...process.env, KELVIN_ADMIN_KEY: key };
+  const child = spawn(process.execPath, ["tools/move-site.ts", ...args], { env });
+  return new Promise((resolve) => {
+    const said = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) child[name].on("data", (chunk) => (said[name] += chunk));
+    child.once("close", (code) => resolve({ code, ...said }));
+  });
+}
+
+test("moves a site while beacons flow, each of which counts once", { timeout: 150_000 }, async () => {
+  const site = await api.createSite(PLAIN_RULES);
+  for (let i = 0; i < 200; i++) await site.import([page(`before-${i}`)]);
+  const args = ["--api", `${server.url}/`, "--site", site.id, "--to", "DB_1"];
+  let isMoving = true;
+  const moved = moveSite(args, server.key).finally(() => {
+    isMoving = false;
+  });
+  const statuses = new Set<number>();
+  let sent = 0;
+  for (; isMoving; sent++) {
+    statuses.add((await site.post([page(`meanwhile-${sent % 5}`)])).status);
+    await pause(20);
+  }
+  const { code, stdout, stderr } = await moved;
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/^DB_1: it lives there now; .+\nDB_1: done\n$/);
+  expect([...statuses].every((status) => status === 200 || status === 202)).toBe(true);
+  const scores = async () => {
+    const leads = await Promise.all([0, 1, 2, 3, 4].map((i) => site.lead(`visitor:meanwhile-${i}`)));
+    return leads.reduce((sum, { score }) => sum + score, 0);
+  };
+  await expect.poll(scores, { timeout: 30_000 }).toBe(sent);
+  expect((await site.rest<{ data: unknown[] }>("/v1/leads?limit=200&sort=score")).body.data).toHaveLength(200);
+
+  const again = await moveSite(args, server.key);
+  expect([again.code, again.stdout]).toEqual([0, "DB_1: done\n"]);
+});
+
+describe("called wrongly it says what would be right", () => {
+  test.each([
+    ["nothing", [], "k", 2, /needs --api, --site and --to/],
+    ["no key", ["--api", "http://kelvin.example", "--site", "a", "--to", "DB_1"], "", 2, /KELVIN_ADMIN_KEY is not in/],
+    ["an option that it has not", ["--from", "DB"], "k", 2, /Unknown option '--from'/],
+  ])("%s", async (_, args, key, code, said) => {
+    const ended = await moveSite(args, key);
+    expect([ended.code, ended.stdout]).toEqual([code, ""]);
+    expect(ended.stderr).toMatch(said);
+    expect(ended.stderr).toContain("npm run move-site -- --api URL --site ID --to DATABASE");
+  });
+
+  test.each([
+    ["a site that there is not", "nobody", "DB_1", /nobody/],
+    ["a database that there is not", "demo", "DB_7", /DB_7/],
+  ])("%s", async (_, site, to, said) => {
+    const ended = await moveSite(["--api", server.url, "--site", site, "--to", to], server.key);
+    expect([ended.code, ended.stdout]).toEqual([1, ""]);
+    expect(ended.stderr).toMatch(said);
+    expect(ended.stderr, "in words").not.toContain("{");
+  });
+
+  test("--help tells what there is", async () => {
+    const { code, stdout } = await moveSite(["--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("--to DATABASE");
+  });
+});
