@@ -47,6 +47,22 @@ describe("GET /v1/status", () => {
     expect(status.hours.at(-1)).toMatchObject({ accepted: 3, rejected: 2, refused: 1 });
   });
 
+  test("the pixel's refusals are counted too, though a browser is not told", async () => {
+    const api = startApi();
+    const site = await api.createSite(PLAIN_RULES);
+    const pixel = async (writeKey: string, headers = {}) => {
+      const query = new URLSearchParams({ writeKey, event: "page", anonymousId: unique("v") });
+      expect((await api.call(`/v1/pixel.gif?${query}`, { headers })).status).toBe(200);
+    };
+    const before = (await statusOf(site)).unknown.unauthorized ?? 0;
+    await pixel(site.writeKey);
+    await pixel(site.writeKey, { Origin: "https://elsewhere.example" });
+    await pixel(unique("wk"));
+    const { accepted, refused, unknown } = await statusOf(site);
+    expect({ accepted, refused }).toEqual({ accepted: 1, refused: { forbidden: 1 } });
+    expect(unknown.unauthorized).toBe(before + 1);
+  });
+
   test("adds up what isolates counted, each once, and forgets it after 30 days", async () => {
     let now = Date.now();
     const clock = () => now;
@@ -138,7 +154,13 @@ describe("the log", () => {
     expect(lines).toEqual([]);
     faulty.break("D1 DB is overloaded.");
     expect((await site.post([page(unique("v"))])).status).toBe(503);
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ status: 503, outcome: "busy" }]);
+    const query = new URLSearchParams({ writeKey: site.writeKey, event: "page", anonymousId: unique("v") });
+    expect((await startApi({ db: faulty.db }).call(`/v1/pixel.gif?${query}`)).status).toBe(200);
+    const problems = lines.map((line) => JSON.parse(line));
+    expect(problems).toMatchObject([
+      { route: "/v1/batch", status: 503, outcome: "busy" },
+      { route: "/v1/pixel.gif", status: 200, outcome: "busy" },
+    ]);
   });
 
   test("is told which by problems, all or a share", () => {

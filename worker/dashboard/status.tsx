@@ -133,7 +133,7 @@ const Counts: FC<{ status: Status }> = ({ status }) => {
     ["buried", "of them put away as dead letters", buried],
     ...codes(rejected, "messages rejected"),
     ...codes(refused, "requests refused"),
-    ...codes(unknown, "requests under a key that no site has"),
+    ...codes(unknown, "requests of no site, or refused before it was known whose they are"),
     ["conflicts", "writes done again: somebody else wrote the lead", conflicts],
     ["retries", "writes done again: the database failed", retries],
   ];

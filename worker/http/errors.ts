@@ -30,22 +30,28 @@ export const ERRORS: Record<ErrorCode, { status: ContentfulStatusCode; title: st
 /** Seconds after which a client may try again where nothing better is known. */
 const RETRY_AFTER_S = 2;
 
-/** The answer for whatever a route threw. What is no Failure is a bug: logged, and told without its text. */
+/** The answer for whatever a route threw. */
 export function problem(thrown: unknown, c: Context): Response {
-  const refusal = refusalOf(thrown);
-  const busy = () => (refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again."));
-  const error = refusal !== null ? busy() : thrown;
-  if (!(error instanceof Failure)) {
-    logError(routeOf(c), error);
-    noteOutcome(c, "internal_error");
+  const error = failureOf(thrown, c);
+  if (!error) {
     const detail = "Something broke on our side; it has been logged. Sending the same again is safe.";
     return document(c, "internal_error", detail);
   }
   const { status } = ERRORS[error.code];
-  noteOutcome(c, error.code);
   if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="kelvin"');
   if (status === 503 || status === 429) c.header("Retry-After", String(error.retryAfterS ?? RETRY_AFTER_S));
   return document(c, error.code, error.detail, error.errors ? { errors: error.errors } : {});
+}
+
+/** What a route's failure is to whoever called, noted as the outcome. `null`: a bug, which is logged. */
+export function failureOf(thrown: unknown, c: Context): Failure | null {
+  const refusal = refusalOf(thrown);
+  const busy = () => (refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again."));
+  const error = refusal !== null ? busy() : thrown;
+  const failure = error instanceof Failure ? error : null;
+  if (!failure) logError(routeOf(c), error);
+  noteOutcome(c, failure?.code ?? "internal_error");
+  return failure;
 }
 
 function document(c: Context, code: ErrorCode, detail: string, more: Record<string, unknown> = {}): Response {

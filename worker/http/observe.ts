@@ -58,13 +58,16 @@ export function observe(deps: Deps, logged: Logged): MiddlewareHandler {
         ...cost,
       });
     }
-    if (outcome !== "ok" && outcome !== "queued" && c.res.status >= 400) deps.tallies.add(site, `refused.${outcome}`);
+    if (outcome !== "ok" && outcome !== "queued") deps.tallies.add(site, `refused.${outcome}`);
     if (deps.tallies.isDue) later(c, deps.tallies.settle(deps));
   };
 }
 
+/** Outcomes that whoever keeps Kelvin running wants to hear of, though the pixel's status tells nobody. */
+const PROBLEMS = new Set<string>(["queued", "internal_error", "busy", "moving"] satisfies (ErrorCode | "queued")[]);
+
 function isWorthALine(logged: Logged, status: number, outcome: string): boolean {
-  if (status >= 500 || outcome === "queued" || logged === "all") return true;
+  if (status >= 500 || PROBLEMS.has(outcome) || logged === "all") return true;
   return typeof logged === "number" && Math.random() < logged;
 }
 

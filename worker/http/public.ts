@@ -15,9 +15,9 @@ import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
 import type { Api } from "./context";
+import { failureOf } from "./errors";
 import { gif } from "./gif";
 import { Hono } from "./hono";
-import { logError, routeOf } from "./log";
 import { isMachine } from "./machine";
 import { noteOutcome } from "./observe";
 import { publicCall } from "./route";
@@ -55,10 +55,7 @@ export function publicRoutes(api: Api): Hono {
   eventCalls(app, api);
   publicCall(app, api, ["get", "/pixel.gif"], async (c) => {
     // A page must never show a broken image, whatever is wrong with the call; who asks for the head alone saw none.
-    if (c.req.method === "GET")
-      await pixel(c, api).catch((error) => {
-        if (!(error instanceof Failure)) logError(routeOf(c), error);
-      });
+    if (c.req.method === "GET") await pixel(c, api).catch((error) => failureOf(error, c));
     return gif(c);
   });
   publicCall(app, api, ["get", "/me"], async (c) => await me(c, api));
@@ -270,6 +267,7 @@ async function pixel(c: Context, api: Api): Promise<void> {
   const { events } = readBatch(c, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  await count(sender, events);
+  const { isQueued } = await count(sender, events);
+  if (isQueued) noteOutcome(c, "queued");
   rememberVisitor(c, visitor, events);
 }

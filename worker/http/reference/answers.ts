@@ -359,7 +359,10 @@ export const status = withMeta(
     retries: described(z.int(), "Writes done again because the database failed."),
     rejected: described(tallied, "Messages, by code."),
     refused: described(tallied, "Requests, by the code of the error."),
-    unknown: described(tallied, "The same of requests that name no site there is, of all sites."),
+    unknown: described(
+      tallied,
+      "The same of requests that name no site there is, or were refused before that was known.",
+    ),
     hours: z.array(
       z.strictObject({ at: time, accepted: z.int(), queued: z.int(), rejected: z.int(), refused: z.int() }),
     ),
