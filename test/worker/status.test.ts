@@ -181,6 +181,19 @@ describe("Server-Timing", () => {
     expect(headers.get("X-Request-Id")).toMatch(/^\w+$/);
   });
 
+  test("tells how many rows a list has read", async () => {
+    const site = await startApi({ env: { KELVIN_LOCAL: "1" } }).createSite(PLAIN_RULES);
+    await site.post(Array.from({ length: 40 }, () => page(unique("v"))));
+    const rowsOf = async (query: string) => {
+      const { headers } = await site.rest(`/v1/leads?${query}`);
+      return Number(/(\d+) rows read/.exec(headers.get("Server-Timing") ?? "")?.[1]);
+    };
+    for (const query of ["limit=30", "limit=30&sort=-lastSeen", "limit=30&temperature=cold"]) {
+      expect(await rowsOf(query), query).toBeGreaterThanOrEqual(30);
+      expect(await rowsOf(query), query).toBeLessThanOrEqual(90);
+    }
+  });
+
   test("is not told elsewhere", async () => {
     const site = await startApi().createSite(PLAIN_RULES);
     expect((await site.post([page(unique("v"))])).headers.get("Server-Timing")).toBeNull();

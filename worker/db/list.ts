@@ -1,5 +1,5 @@
 /** Lists of leads, page by page: keyset cursors, so that writes in between neither skip nor repeat a lead. */
-import { and, asc, desc, eq, gt, gte, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, gte, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { unionAll } from "drizzle-orm/sqlite-core";
 import { ANY_SCORE, meet } from "../core/band";
@@ -86,14 +86,15 @@ async function select(
   if (!first) return [];
   // SQLite takes the filters into each part, and reads the parts in order, side by side, until the page is full.
   const union = second ? unionAll(first, second, ...others) : first;
-  const rows = await d1
-    .select({ lead: leads, value: sql<number>`${sortValue(query.sort)}`.as("value") })
+  const listed = d1
+    .select({ ...getTableColumns(leads), value: sql<number>`${sortValue(query.sort)}`.as("value") })
     .from(union.as("leads"))
     .where(and(...filters(query)))
     .orderBy(...by)
-    .limit(limit)
-    .all();
-  return rows.map(({ lead, value }) => ({ ...rowOf(lead), position: { value, id: lead.id } }));
+    .limit(limit);
+  // As the rows they are, of which D1 tells how many it read.
+  const rows = await d1.all<LeadRow & { value: number }>(listed);
+  return rows.map(({ value, ...row }) => ({ ...row, position: { value, id: row.id } }));
 }
 
 /** Leads read for a page by `-lastSeen` beyond those on it: as a rule no more are there at once in SEEN_LAG_MS. */
@@ -259,28 +260,4 @@ function matchesText(q: string, email: SQL): SQL {
 
 function lowerAscii(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
-}
-
-function rowOf(lead: typeof leads.$inferSelect): LeadRow {
-  return {
-    id: lead.id,
-    site_id: lead.siteId,
-    version: lead.version,
-    rules_version: lead.rulesVersion,
-    state: lead.state,
-    told: lead.told,
-    keys: lead.keys,
-    tail: lead.tail,
-    logged: lead.logged,
-    due_at: lead.dueAt,
-    refresh_at: lead.refreshAt,
-    seen_at: lead.seenAt,
-    score: lead.score,
-    scores: lead.scores,
-    oldest_at: lead.oldestAt,
-    known: lead.known ? 1 : 0,
-    disqualified: lead.disqualified ? 1 : 0,
-    outcome_at: lead.outcomeAt,
-    account: lead.account,
-  };
 }
