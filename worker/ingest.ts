@@ -170,11 +170,10 @@ function withoutRepeats(received: readonly Placed[]): Placed[] {
 
 async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper, terms: Terms): Promise<void> {
   const changed = [...plan.drafts].filter(isChanged);
-  if (changed.length === 0) return;
-  const rows = await write(deps, site, changed, door, terms);
+  const rows = changed.length === 0 ? [] : await write(deps, site, changed, door, terms);
   for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
-  for (const [key, { lead }] of plan.owners) {
-    const row = rows.find(({ id }) => id === lead.id);
+  for (const [key, { lead, before }] of plan.owners) {
+    const row = rows.find(({ id }) => id === lead.id) ?? before;
     if (!row) continue;
     lead.version = row.version;
     deps.leads.set(key, row);

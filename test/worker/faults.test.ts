@@ -276,6 +276,8 @@ describe("what a beacon asks of the database", () => {
     const used = await faulty.measure(() => site.post([message]));
     expect(used).toMatchObject({ rowsWritten: 0 });
     expect(used.trips).toBeLessThanOrEqual(1);
+    const next = await faulty.measure(() => site.post([page(String(message.anonymousId))]));
+    expect(next.trips, "what was read for the answer is held").toBe(1);
   });
 
   test("100 beacons of one visitor: rows each, the log included", async () => {
