@@ -129,10 +129,22 @@ export class Backlog {
 export type Accepted = Ingested & { isQueued?: true };
 
 /**
- * Counts events, or lets them wait where the database cannot take them in time. Throws what `ingest` throws, where
- * waiting would not help.
+ * Counts events, or lets them wait where the database cannot take them in time. `deps` with the site's database. Throws what
+ * `ingest` throws, where waiting would not help.
  */
 export async function ingestOrQueue(
+  deps: Deps,
+  site: SiteRules,
+  received: readonly Received[],
+  terms: Terms = {},
+): Promise<Accepted> {
+  const accepted = await countOrQueue(deps, site, received, terms);
+  deps.tallies.add(site.id, accepted.isQueued ? "queued" : "accepted", received.length - accepted.refused.size);
+  for (const { code } of accepted.refused.values()) deps.tallies.add(site.id, `rejected.${code}`);
+  return accepted;
+}
+
+async function countOrQueue(
   deps: Deps,
   site: SiteRules,
   received: readonly Received[],

@@ -9,6 +9,7 @@
  * - A click by somebody who is proved to be another person joins nobody (resolve.ts).
  */
 import { decodeProtectedHeader } from "jose";
+import { ingestOrQueue } from "./backlog";
 import { bareAddress } from "./core/address";
 import type { LoggedEvent } from "./core/event";
 import { emailKey, LEAD_KEY } from "./core/identity";
@@ -18,8 +19,7 @@ import { findLeads, readLead } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { derivedKey } from "./derive";
-import { Failure } from "./failure";
-import { ingest } from "./ingest";
+import { Failure, isOfNobody } from "./failure";
 import { leadKeyOf } from "./leads";
 import { SEAL, seal, unseal } from "./sealed";
 
@@ -107,13 +107,19 @@ function siteNamed(token: string): string | null {
   }
 }
 
-/** Logs an open, or a click by a machine; what names nobody any more is let go. */
+/** What happens to a mail. */
+export type LinkEvent = "Email Opened" | "Email Link Clicked";
+
+/**
+ * Logs an open, or a click by a machine; what names nobody any more is let go. Whether it waits in the queue. Throws as
+ * `ingestOrQueue` does.
+ */
 export async function recordLink(
   deps: Deps,
   { site, link }: OpenedLink,
-  event: "Email Opened" | "Email Link Clicked",
+  event: LinkEvent,
   isMachine: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const key = keyOf(link);
   const said = { ...told(deps, link, event), ...(isMachine && { machine: true as const }) };
   // The address was given by the site when it made the link: a lead that there is not yet begins with it.
@@ -124,9 +130,12 @@ export async function recordLink(
     visitor: null,
     index,
   }));
-  await ingest(deps, site, received).catch((error) => {
-    if (!(error instanceof Failure && error.code === "not_found")) throw error;
-  });
+  try {
+    return (await ingestOrQueue(deps.in(site), site, received)).isQueued ?? false;
+  } catch (error) {
+    if (isOfNobody(error)) return false;
+    throw error;
+  }
 }
 
 /**

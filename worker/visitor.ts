@@ -1,5 +1,6 @@
 /** What a page may know of its own visitor. */
 import { visitorKey } from "./core/identity";
+import { beforeDeadline } from "./db/deadline";
 import { findLeads } from "./db/leads";
 import { readingAgain } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
@@ -8,9 +9,9 @@ import { type Answer, answer, current, shownAnswer } from "./lead";
 
 export type { Answer };
 
-/** The answer for a visitor, read afresh; nothing is written. */
+/** The answer for a visitor, read afresh; nothing is written. A page waits for it no longer than for a beacon's. */
 export async function answerFor(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {
-  return await readingAgain(() => readAnswer(deps, site, visitor));
+  return await beforeDeadline(deps.backlog.deadlineMs, () => readingAgain(() => readAnswer(deps, site, visitor)));
 }
 
 async function readAnswer(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {

@@ -4,9 +4,9 @@
  */
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { WireReply } from "../../snippet/wire";
-import { type Answer, type Api, type Message, PLAIN_RULES, page, type Site, track, unique } from "../support/api";
+import { type Answer, type Api, type Message, PLAIN_RULES, page, Site, track, unique } from "../support/api";
 import { D1_ERRORS, FaultyDatabase } from "../support/faults";
-import { DB, expectTheLaw, loggedIds, startApi } from "./app";
+import { DB, expectTheLaw, loggedIds, MINUTE, startApi } from "./app";
 
 const [LOST] = D1_ERRORS;
 
@@ -226,6 +226,30 @@ test("/healthz says when D1 is out of reach", async () => {
   expect((await api.json("/healthz")).status).toBe(200);
   faulty.fail({ trip: 1, message: LOST, when: "before" });
   expect((await api.json("/healthz")).status).toBe(503);
+});
+
+test("nobody waits for ever for a D1 that never answers: not even in an isolate that holds nothing yet", async () => {
+  const { faulty, api, site } = await rig();
+  const cold = new Site(startApi({ db: faulty.db }), site.info);
+  let later = 0;
+  const knowsNames = startApi({ db: faulty.db, clock: () => Date.now() + later });
+  await knowsNames.json("/v1/me?writeKey=nobody&anonymousId=v");
+  // What it knows of names is too old by now.
+  later = MINUTE;
+  faulty.break("", "never");
+  const statusOf = async (work: Promise<{ status: number }>) => (await work).status;
+  const answers = await Promise.all([
+    statusOf(cold.post([page("v")])),
+    statusOf(cold.api.call(`/v1/pixel.gif?writeKey=${site.writeKey}&event=page&anonymousId=v`)),
+    statusOf(api.call(`/v1/me?writeKey=${site.writeKey}&anonymousId=v`)),
+    statusOf(knowsNames.call(`/v1/me?writeKey=${unique("wk")}&anonymousId=v`)),
+    statusOf(knowsNames.call(`/v1/me?writeKey=${unique("wk")}&anonymousId=v`)),
+    statusOf(api.call("/healthz")),
+  ]);
+  expect(answers).toEqual([503, 200, 503, 503, 503, 503]);
+  faulty.heal();
+  expect((await cold.post([page("v")])).status).toBe(200);
+  expect((await knowsNames.call(`/v1/me?writeKey=${unique("wk")}&anonymousId=v`)).status).toBe(401);
 });
 
 const identify = (anonymousId: string): Message => ({ type: "identify", anonymousId, userId: unique("u") });

@@ -243,6 +243,14 @@ describe("a click", () => {
   });
 });
 
+test("a landing page's ticket is found however its name is written", async () => {
+  const { click } = await made({ email: "esc@one.example" });
+  const url = (await target(click)).replace("kelvin=", "%6Belvin=");
+  expect(url).toContain("%6Belvin=");
+  await land("esc", url);
+  expect(await site.lead("visitor:esc")).toMatchObject({ verified: true, email: "esc@one.example" });
+});
+
 describe("links are made", () => {
   test("many at a time, in order", async () => {
     const wanted = Array.from({ length: 300 }, (_, n) => ({ email: `n${n}@many.example`, url: `${ORIGIN}/?n=${n}` }));

@@ -244,8 +244,8 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
   const token = dig(context ?? {}, "token");
   if (type === "identify") return typeof token === "string" ? { token } : {};
   const url = type === "page" ? (dig(properties ?? {}, "url") ?? dig(context ?? {}, "page.url")) : undefined;
-  // Hardly any page was led to by a link of ours.
-  if (typeof url !== "string" || !url.includes(TICKET_PARAMETER)) return {};
+  // Most pages' have no query at all.
+  if (typeof url !== "string" || !url.includes("?")) return {};
   const ticket = parseUrl(url)?.searchParams.get(TICKET_PARAMETER);
   return ticket ? { ticket } : {};
 }

@@ -30,6 +30,8 @@ export const SITE_MAX_AGE_MS = 30_000;
 const SITE_KEPT_MS = 600_000;
 /** How long it waits for an answer before it does so, ms. */
 const SITE_DEADLINE_MS = 1_000;
+/** The same where it has nothing to go on with, and whoever asks is to come again. */
+const FIRST_DEADLINE_MS = 2_000;
 /** Longest that it goes by which names there are: whoever just made a site does not wait long. */
 const NAMES_MAX_AGE_MS = 3_000;
 /** Most sites whose names are held, two of each, about 2 MB; past it every unknown name is looked up by itself. */
@@ -94,12 +96,12 @@ export class SiteStore {
   }
 
   private async readOrKeep(name: string, known: Held | undefined): Promise<SiteRules | null> {
-    if (!known?.site || known.until + SITE_KEPT_MS < this.clock()) return await this.read(name);
+    const kept = known && known.until + SITE_KEPT_MS >= this.clock() ? known.site : null;
     try {
-      return await beforeDeadline(SITE_DEADLINE_MS, () => this.read(name));
+      return await beforeDeadline(kept ? SITE_DEADLINE_MS : FIRST_DEADLINE_MS, () => this.read(name));
     } catch (error) {
-      if (refusalOf(error) === null) throw error;
-      return known.site;
+      if (!kept || refusalOf(error) === null) throw error;
+      return kept;
     }
   }
 
@@ -114,10 +116,14 @@ export class SiteStore {
   /** Reads which names there are, unless it was done just now; many who ask at once wait for the same reading. */
   private async readNames(): Promise<void> {
     if (this.names && this.names.until > this.clock()) return;
-    this.namesBeingRead ??= this.loadNames().finally(() => {
-      this.namesBeingRead = null;
-    });
-    await this.namesBeingRead;
+    this.namesBeingRead ??= this.loadNames();
+    const reading = this.namesBeingRead;
+    try {
+      // Whoever began it may be cut off, and then it never ends.
+      await beforeDeadline(FIRST_DEADLINE_MS, () => reading);
+    } finally {
+      if (this.namesBeingRead === reading) this.namesBeingRead = null;
+    }
   }
 
   private async loadNames(): Promise<void> {
@@ -324,13 +330,11 @@ export async function replaceIdentitySecret(
   return meta.changes === 1;
 }
 
-/** Whether the database answers. */
+/** Whether the database answers, in time. */
 export async function ping(db: D1Database): Promise<boolean> {
-  return await db
-    .prepare("SELECT 1 FROM sites LIMIT 1")
-    .run()
-    .then(
-      () => true,
-      () => false,
-    );
+  const asked = beforeDeadline(FIRST_DEADLINE_MS, () => db.prepare("SELECT 1 FROM sites LIMIT 1").run());
+  return await asked.then(
+    () => true,
+    () => false,
+  );
 }

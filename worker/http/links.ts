@@ -2,13 +2,15 @@
 import type { Context } from "hono";
 import * as z from "zod/mini";
 import { isEmail } from "../core/identity";
+import type { Deps } from "../deps";
 import { Failure } from "../failure";
-import { destination, LINKS_MAX, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
+import { destination, LINKS_MAX, type LinkEvent, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
 import { type Api, siteOf, siteQuery } from "./context";
+import { failureOf } from "./errors";
 import { gif } from "./gif";
 import { Hono } from "./hono";
-import { logError, routeOf } from "./log";
 import { agentKind } from "./machine";
+import { noteOutcome, noteSite } from "./observe";
 import { limitAddress } from "./public";
 import { Calls } from "./route";
 
@@ -73,9 +75,7 @@ export function mailRoutes(api: Api): Hono {
   const app = new Hono();
 
   app.get("/o/:file{.+\\.gif}", async (c) => {
-    await recordOpen(c, api, c.req.param("file").slice(0, -".gif".length)).catch((error) => {
-      if (!(error instanceof Failure)) logError(routeOf(c), error);
-    });
+    await recordOpen(c, api, c.req.param("file").slice(0, -".gif".length)).catch((error) => failureOf(error, c));
     return gif(c);
   });
 
@@ -86,10 +86,12 @@ export function mailRoutes(api: Api): Hono {
     const opened = await readLink(deps, "click", c.req.param("token"));
     if (!opened)
       return c.text("This link is not complete, or it was changed on its way. Open it from the e-mail itself.", 404);
-    // Whoever may not be counted is led on all the same.
+    noteSite(c, opened.site.id);
+    // Whoever cannot be counted is led on all the same.
     const isCounted = !optedOut(c, opened) && (await isWithinLimits(c, api));
     const byMachine = isMachine(c, deps.isLocal);
-    if (isCounted && byMachine) await recordLink(deps, opened, "Email Link Clicked", true);
+    if (isCounted && byMachine)
+      await record(c, deps, opened, "Email Link Clicked").catch((error) => failureOf(error, c));
     return c.redirect(await destination(deps, opened, isCounted && !byMachine), 302);
   });
   return app;
@@ -99,7 +101,14 @@ async function recordOpen(c: Context, api: Api, token: string): Promise<void> {
   await limitAddress(c, api);
   const { deps } = api;
   const opened = await readLink(deps, "open", token);
-  if (opened && !optedOut(c, opened)) await recordLink(deps, opened, "Email Opened", isMachine(c, deps.isLocal));
+  if (!opened || optedOut(c, opened)) return;
+  noteSite(c, opened.site.id);
+  await record(c, deps, opened, "Email Opened");
+}
+
+async function record(c: Context, deps: Deps, opened: OpenedLink, event: LinkEvent): Promise<void> {
+  const isQueued = await recordLink(deps, opened, event, isMachine(c, deps.isLocal));
+  if (isQueued) noteOutcome(c, "queued");
 }
 
 async function isWithinLimits(c: Context, api: Api): Promise<boolean> {

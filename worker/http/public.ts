@@ -123,10 +123,7 @@ async function count(sender: Sender, events: Received[]): Promise<Accepted & { n
   const { events: proved, notes } = await prove(deps, site, events);
   // Who asked to be erased is nobody's business who only has the public key.
   const terms = { isTold: trusted, isBudgeted: !trusted };
-  const accepted = await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms);
-  deps.tallies.add(site.id, accepted.isQueued ? "queued" : "accepted", events.length - accepted.refused.size);
-  for (const { code } of accepted.refused.values()) deps.tallies.add(site.id, `rejected.${code}`);
-  return { ...accepted, notes };
+  return { ...(await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms)), notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
