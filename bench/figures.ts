@@ -11,6 +11,7 @@ export const GOALS = {
   gzipBytes: 200_000,
   cpuMsPerBeacon: 0.5,
   importedPerSecond: 5_000,
+  foldedPerSecond: 100_000,
   rowsWrittenPerBeacon: 3,
   rowsWrittenPerFurtherEvent: 1,
   rowsReadPerBeacon: 10,

@@ -4,7 +4,7 @@
  */
 import { numberOf, optionsOf, refuse } from "../tools/options.ts";
 import { arithmetic, DEFAULTS, type Load, SCENARIOS } from "./scale/arithmetic.ts";
-import { findMeasured } from "./scale/measured.ts";
+import { findMeasured, readMeasured } from "./scale/measured.ts";
 import { asTable, scaleReport } from "./scale/report.ts";
 
 const HELP = `npm run scale -- [options]
@@ -32,6 +32,16 @@ const values = optionsOf(HELP, {
   json: { type: "boolean", default: false },
 });
 
+function measuredIn(file: string | undefined) {
+  if (file === undefined)
+    return findMeasured() ?? refuse("There are no measured figures yet: npm run bench makes some.");
+  try {
+    return readMeasured(file);
+  } catch (error) {
+    return refuse(`--results is "${file}", which holds no results of npm run bench: ${(error as Error).message}`);
+  }
+}
+
 const load: Load = {
   sites: numberOf("sites", values.sites, 1, 1e9),
   beacons: numberOf("beacons", values.beacons, 0, 1e15),
@@ -40,8 +50,7 @@ const load: Load = {
   anonymousMonths: numberOf("anonymous", values.anonymous ?? values.months, 0, 1e4),
   queued: numberOf("queued", values.queued, 0, 1),
 };
-const found = findMeasured(values.results);
-if (!found) refuse("There are no measured figures yet: npm run bench makes some.");
+const found = measuredIn(values.results);
 const result = arithmetic(load, found.measured);
 if (values.table) console.log(asTable(SCENARIOS, found.measured));
 else if (values.json) console.log(JSON.stringify({ load, measured: found.measured, ...result }, null, 2));

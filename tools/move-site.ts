@@ -34,28 +34,35 @@ function options() {
   const key = process.env.KELVIN_ADMIN_KEY;
   if (!api || !site || !to) return refuse(`It needs --api, --site and --to.\n\n${HELP}`);
   if (!key) return refuse(`KELVIN_ADMIN_KEY is not in the environment.\n\n${HELP}`);
+  if (!/^https?:\/\//.test(api) || !URL.canParse(api))
+    return refuse(`--api is "${api}"; it must be where Kelvin is, as https://kelvin.example.com.`);
   return { url: `${api.replace(/\/+$/, "")}/v1/sites/${encodeURIComponent(site)}/move`, to, key };
 }
 
 async function call(url: string, key: string, to: string): Promise<Move> {
   for (let failures = 0; ; failures++) {
     const headers = { Authorization: `Bearer ${key}` };
-    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ database: to }) }).catch(
+    const body = JSON.stringify({ database: to });
+    // Followed, a redirect would become a GET without the key.
+    const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual" }).catch(
       (error: Error) => error,
     );
-    if (answer instanceof Response && answer.ok) return (await answer.json()) as Move;
+    const isJson = answer instanceof Response && answer.headers.get("Content-Type")?.startsWith("application/json");
+    if (isJson && answer.ok) return (await answer.json()) as Move;
     const isOver = answer instanceof Response && answer.status < 500;
-    const said = answer instanceof Response ? await wordsOf(answer) : answer.message;
+    const said = answer instanceof Response ? await wordsOf(answer) : `${url}: ${answer.cause ?? answer}`;
     if (isOver || failures === FAILURES_MAX) throw new Error(said);
+    if (failures === 0) console.error(`${said}; it is tried again`);
     await pause(PAUSE_MS);
   }
 }
 
-/** What a refusal says, where it is one of Kelvin's. */
+/** What an answer says that is none to the call. */
 async function wordsOf(answer: Response): Promise<string> {
-  const text = await answer.text();
   const isOurs = answer.headers.get("Content-Type") === "application/problem+json";
-  return isOurs ? (JSON.parse(text) as { detail: string }).detail : `${answer.status} ${text}`;
+  if (isOurs) return ((await answer.json()) as { detail: string }).detail;
+  const to = answer.headers.get("Location");
+  return `${answer.url} answers ${answer.status}${to ? `, and leads to ${to}` : ""}, which is none of Kelvin's answers`;
 }
 
 const WORDS: Record<Move["state"], string> = {

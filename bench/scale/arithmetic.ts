@@ -39,7 +39,8 @@ export const DEFAULTS: Load = { sites: 10_000, beacons: 1e9, peak: 4, months: 13
 /** Sizes of the table in docs/scale.md. */
 export const SCENARIOS: readonly (Load & { name: string })[] = [
   { ...DEFAULTS, name: "one site, free plan", sites: 1, beacons: 25_000 },
-  { ...DEFAULTS, name: "one site", sites: 1, beacons: 5e6 },
+  { ...DEFAULTS, name: "one site, as large as it may be", sites: 1, beacons: 400_000 },
+  { ...DEFAULTS, name: "the same, strangers for 3 months", sites: 1, beacons: 1.4e6, anonymousMonths: 3 },
   { ...DEFAULTS, name: "100 sites", sites: 100, beacons: 30e6 },
   { ...DEFAULTS, name: "1,000 sites", sites: 1_000, beacons: 150e6 },
   { ...DEFAULTS, name: "10,000 sites", sites: 10_000, beacons: 1e9 },
@@ -61,6 +62,8 @@ const TAGS_PER_VISIT = 1;
 const ROWS_FORGOTTEN = 3;
 /** Batches that one database writes in a second: its writer waits some milliseconds for each (Cloudflare: "several"). */
 const WRITES_PER_SECOND = 200;
+/** `DB` and `DB_1` to `DB_99`: worker/env.ts. */
+const DEPLOYMENT_DATABASES = 100;
 /** How full a database is planned to be: there must be room to grow, and to move a site out. */
 const FULL = 0.7;
 
@@ -73,6 +76,8 @@ export interface Arithmetic {
   storedGb: number;
   /** Needed for size, for writing at peak, and so in all. */
   databases: { forSize: number; forWrites: number; all: number };
+  /** One of average size, which lives in one database: what it takes of that, and the most beacons a month that fit. */
+  site: { gb: number; writesPerSecond: number; mostBeacons: number };
   queueMessages: number;
   dollars: {
     plan: number;
@@ -105,6 +110,11 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
   const forSize = Math.ceil(storedGb / (LIMITS.databaseGb * FULL));
   const forWrites = Math.ceil(beaconsPerSecondAtPeak / WRITES_PER_SECOND);
   const databases = { forSize, forWrites, all: Math.max(1, forSize, forWrites) };
+  const site = {
+    gb: storedGb / load.sites,
+    writesPerSecond: beaconsPerSecondAtPeak / load.sites,
+    mostBeacons: ((LIMITS.databaseGb * FULL * 1e9) / measured.bytesPerLead / keptMonths) * measured.beaconsPerLead,
+  };
   const queueMessages = beacons * load.queued;
   const free = {
     requests: requests / DAYS / FREE.requestsPerDay,
@@ -128,6 +138,7 @@ export function arithmetic(load: Load, measured: Measured): Arithmetic {
     rowsRead,
     storedGb,
     databases,
+    site,
     queueMessages,
     dollars,
     free,
@@ -197,4 +208,16 @@ function endsOf(of: {
     },
     { what: "size of one database, for a site of average size", used: storedGb / load.sites / LIMITS.databaseGb },
   ].sort((a, b) => b.used - a.used);
+}
+
+/** What a load asks for that cannot be had, or that nobody has measured, in words. */
+export function warningsOf({ site, databases }: Arithmetic): string[] {
+  const tooLarge = `A site of average size does not fit: it lives in one database, which holds ${LIMITS.databaseGb} GB, and takes ${Math.ceil(site.gb)} GB. Keep leads for a shorter time (--months, --anonymous).`;
+  const tooBusy = `A site of average size writes ${Math.ceil(site.writesPerSecond)} times a second at peak, and its one database is supposed to take ${WRITES_PER_SECOND}, which is not measured: measure first.`;
+  const tooMany = `One deployment knows ${DEPLOYMENT_DATABASES} databases: this takes ${Math.ceil(databases.all / DEPLOYMENT_DATABASES)} of them, each with sites of its own.`;
+  return [
+    ...(site.gb > LIMITS.databaseGb ? [tooLarge] : []),
+    ...(site.writesPerSecond > WRITES_PER_SECOND ? [tooBusy] : []),
+    ...(databases.all > DEPLOYMENT_DATABASES ? [tooMany] : []),
+  ];
 }

@@ -1,4 +1,4 @@
-/** What the arithmetic needs of the bench's figures: those of the newest run that is kept, or of a file. */
+/** What the arithmetic needs of the bench's figures. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Figures } from "../figures.ts";
@@ -15,17 +15,20 @@ export interface Found {
   measured: Measured;
 }
 
-/** `null`: no run is kept. */
-export function findMeasured(file?: string): Found | null {
-  const files = file
-    ? [file]
-    : readdirSync(FOLDER)
-        .filter((name) => name.endsWith(".json"))
-        .map((name) => join(FOLDER, name));
-  const all = files.map((path) => JSON.parse(readFileSync(path, "utf8")) as Figures);
+/** Of the newest run that is kept; `null`: there is none. */
+export function findMeasured(): Found | null {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
+  const all = files.map((name) => readFigures(join(FOLDER, name)));
   const newest = all.sort((a, b) => a.at.localeCompare(b.at)).at(-1);
-  if (!newest) return null;
-  const { cost, cpuMsPerBeacon, leads, commit } = newest;
+  return newest ? measuredBy(newest) : null;
+}
+
+/** Of the run whose results a file holds. Throws where it holds none. */
+export const readMeasured = (file: string): Found => measuredBy(readFigures(file));
+
+const readFigures = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Figures;
+
+function measuredBy({ cost, cpuMsPerBeacon, leads, commit }: Figures): Found {
   return {
     commit,
     measured: {

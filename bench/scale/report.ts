@@ -1,5 +1,5 @@
 /** The arithmetic for people. */
-import { type Arithmetic, arithmetic, type Load, type Measured } from "./arithmetic.ts";
+import { type Arithmetic, arithmetic, type Load, type Measured, warningsOf } from "./arithmetic.ts";
 import { PRICES_OF } from "./prices.ts";
 
 /** 1,234 · 12.3 M · 1.23 B */
@@ -26,6 +26,7 @@ export function scaleReport(load: Load, { commit }: { commit: string }, found: A
     ["rows read a month", short(found.rowsRead)],
     ["stored in the end", `${short(found.storedGb)} GB, of ${kept(load)}`],
     ["databases", `${databases.all}: for size ${databases.forSize}, for writing at peak ${databases.forWrites}`],
+    ["a site, kept so long", `at most ${short(found.site.mostBeacons)} beacons a month: it lives in one database`],
     ["messages in the queue", short(found.queueMessages)],
     ["dollars a month", found.isFree ? "nothing, on the free plan" : `${dollars(paid.all)}: ${parts(paid)}`],
     [
@@ -40,6 +41,7 @@ export function scaleReport(load: Load, { commit }: { commit: string }, found: A
     "",
     "What ends first, as the load grows:",
     ...found.ends.map(({ what, used }) => `${percent(used).padStart(9)}  ${what}`),
+    ...warningsOf(found).flatMap((warning) => ["", warning]),
   ].join("\n");
 }
 

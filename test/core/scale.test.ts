@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { arithmetic, DEFAULTS, type Measured, SCENARIOS } from "../../bench/scale/arithmetic.ts";
+import { arithmetic, DEFAULTS, type Measured, SCENARIOS, warningsOf } from "../../bench/scale/arithmetic.ts";
 import { findMeasured } from "../../bench/scale/measured.ts";
 import { LIMITS, PRICES } from "../../bench/scale/prices.ts";
 import { asTable, scaleReport, short } from "../../bench/scale/report.ts";
@@ -72,6 +72,25 @@ describe("the arithmetic", () => {
     const busy = month(1e9, { months: 0.001, peak: 1_000 });
     expect(busy.databases.all).toBe(busy.databases.forWrites);
     expect(month(0).databases.all).toBe(1);
+  });
+
+  test("says what cannot be had: a site too large for its database, or too busy, or too many for a deployment", () => {
+    const warnings = (beacons: number, more = {}) => warningsOf(month(beacons, more));
+    const one = month(1e6, { sites: 1 });
+    expect(one.site.gb).toBeCloseTo(one.storedGb);
+    expect(warnings(one.site.mostBeacons, { sites: 1 })).toEqual([]);
+    expect(month(one.site.mostBeacons * 0.999, { sites: 1 }).databases.forSize).toBe(1);
+    expect(warnings(2 * one.site.mostBeacons, { sites: 1 })).toEqual([expect.stringMatching(/does not fit.+14 GB/)]);
+    expect(warnings(1e8, { sites: 1, months: 0.01, peak: 40 })).toEqual([expect.stringMatching(/measure first/)]);
+    expect(warnings(1e9)).toEqual([expect.stringMatching(/takes 19 of them/)]);
+    expect(scaleReport(DEFAULTS, { commit: "abc1234" }, month(1e9))).toContain("takes 19 of them");
+  });
+
+  test("the sizes of the table can be had, but for as many deployments as docs/scale.md says", () => {
+    const measured = findMeasured()?.measured ?? expect.fail("no run of the bench is kept");
+    for (const scenario of SCENARIOS)
+      for (const warning of warningsOf(arithmetic(scenario, measured)))
+        expect(warning).toContain("One deployment knows");
   });
 
   test("what ends first stands first", () => {

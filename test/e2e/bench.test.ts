@@ -81,6 +81,15 @@ describe("npm run bench", () => {
     expect(stderr).toContain(`${args[0]} is "${args[1]}"; it must be a number`);
   });
 
+  test.each(["nothing.json", "package.json", "README.md", ""])(
+    "npm run scale refuses results that are none: %j",
+    (file) => {
+      const { status, stderr } = run("scale", `--results=${file}`);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(new RegExp(`^--results is "${file}", which holds no results`));
+    },
+  );
+
   test.each(["bench", "scale", "soak"])(
     "npm run %s refuses an option that it has not, and says what there is",
     (script) => {

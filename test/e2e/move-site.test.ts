@@ -61,19 +61,26 @@ describe("called wrongly it says what would be right", () => {
   test.each([
     ["nothing", [], "k", 2, /needs --api, --site and --to/],
     ["no key", ["--api", "http://kelvin.example", "--site", "a", "--to", "DB_1"], "", 2, /KELVIN_ADMIN_KEY is not in/],
+    [
+      "an address without a scheme",
+      ["--api", "localhost:8787", "--site", "a", "--to", "DB_1"],
+      "k",
+      2,
+      /--api is "loc/,
+    ],
     ["an option that it has not", ["--from", "DB"], "k", 2, /Unknown option '--from'/],
   ])("%s", async (_, args, key, code, said) => {
     const ended = await moveSite(args, key);
     expect([ended.code, ended.stdout]).toEqual([code, ""]);
     expect(ended.stderr).toMatch(said);
-    expect(ended.stderr).toContain("npm run move-site -- --api URL --site ID --to DATABASE");
   });
 
   test.each([
     ["a site that there is not", "nobody", "DB_1", /nobody/],
     ["a database that there is not", "demo", "DB_7", /DB_7/],
-  ])("%s", async (_, site, to, said) => {
-    const ended = await moveSite(["--api", server.url, "--site", site, "--to", to], server.key);
+    ["an address that is not Kelvin's", "demo", "DB_1", /answers 4\d\d, which is none of Kelvin's answers/, "/pricing"],
+  ])("%s", async (_, site, to, said, path = "") => {
+    const ended = await moveSite(["--api", server.url + path, "--site", site, "--to", to], server.key);
     expect([ended.code, ended.stdout]).toEqual([1, ""]);
     expect(ended.stderr).toMatch(said);
     expect(ended.stderr, "in words").not.toContain("{");
