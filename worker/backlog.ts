@@ -6,7 +6,7 @@
 import { shownTo } from "./core/identity";
 import type { Received } from "./core/message";
 import { utf8 } from "./core/utf8";
-import { beforeDeadline } from "./db/deadline";
+import { beforeDeadline, DEADLINE_MS } from "./db/deadline";
 import { type LeadRow, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
@@ -16,8 +16,6 @@ import { Failure } from "./failure";
 import { type Ingested, ingest, type Terms } from "./ingest";
 import { type Answer, answer } from "./lead";
 
-/** Longest that a beacon waits for the database, ms: a page has no use for an answer that comes later. */
-export const DEADLINE_MS = 2_000;
 /** How long a database that failed is spared, ms: beacons of the site go straight to the queue. */
 const SPARED_MS = 5_000;
 /** How long a visitor's further beacons follow the one in the queue, ms, lest they overtake it; it is drained in a few. */

@@ -8,7 +8,6 @@ import type { SiteRules } from "./db/sites";
 import { bury } from "./dead";
 import type { Deps } from "./deps";
 import { withoutErased } from "./erase";
-import { isOfNobody } from "./failure";
 import { ingest } from "./ingest";
 
 /** Attempts after which a letter is put away that fails for no reason that passes. */
@@ -101,7 +100,7 @@ async function foldOneByOne(deps: Deps, site: SiteRules, mails: readonly Mail[])
       mail.ack();
     } catch (error) {
       await fail(deps, [mail], error);
-      if (isOfNobody(error) || isPoison(mail, error)) continue;
+      if (isPoison(mail, error)) continue;
       putBack(mails.slice(i + 1));
       return;
     }
@@ -111,11 +110,6 @@ async function foldOneByOne(deps: Deps, site: SiteRules, mails: readonly Mail[])
 const isPoison = ({ attempts }: Mail, error: unknown) => !willPass(error) && attempts >= POISON_ATTEMPTS;
 
 async function fail(deps: Deps, mails: readonly Mail[], error: unknown): Promise<void> {
-  // An open of a mail to somebody who is gone by now.
-  if (isOfNobody(error)) {
-    for (const mail of mails) mail.ack();
-    return;
-  }
   const isDead = (mail: Mail) => isPoison(mail, error);
   putBack(mails.filter((mail) => !isDead(mail)));
   const dead = mails.filter(isDead);

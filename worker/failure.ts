@@ -30,9 +30,6 @@ export class Failure extends Error {
   }
 }
 
-/** Whether events named a lead that is gone. */
-export const isOfNobody = (error: unknown) => error instanceof Failure && error.code === "not_found";
-
 /** When those who are told to come again should, while a site is moved, seconds. */
 const MOVING_RETRY_S = 5;
 

@@ -19,7 +19,7 @@ import { findLeads, readLead } from "./db/leads";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { derivedKey } from "./derive";
-import { Failure, isOfNobody } from "./failure";
+import { Failure } from "./failure";
 import { leadKeyOf } from "./leads";
 import { SEAL, seal, unseal } from "./sealed";
 
@@ -130,12 +130,7 @@ export async function recordLink(
     visitor: null,
     index,
   }));
-  try {
-    return (await ingestOrQueue(deps.in(site), site, received)).isQueued ?? false;
-  } catch (error) {
-    if (isOfNobody(error)) return false;
-    throw error;
-  }
+  return (await ingestOrQueue(deps.in(site), site, received)).isQueued ?? false;
 }
 
 /**

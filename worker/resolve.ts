@@ -201,6 +201,7 @@ class Resolution implements Resolved {
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
+    if (event.link === key && this.isGone(key)) return;
     let mine = this.owners.get(key) ?? (await this.newcomer(key));
     if (mine.lead.tail.has(event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {
@@ -212,13 +213,16 @@ class Resolution implements Resolved {
     const stated = statedKeys(event).filter(isNew);
     await this.open(keysToLookUp(event, stated));
     if (event.link !== undefined && stated.includes(event.link)) {
-      // The lead is gone; or the mail was passed on.
-      if (event.link.startsWith(LEAD_KEY) && !this.owners.has(event.link)) return;
-      if (isPassedOn(event, mine.lead.state)) return;
+      if (this.isGone(event.link) || isPassedOn(event, mine.lead.state)) return;
     }
     const notes: Notes = {};
     for (const one of stated) mine = await this.join(mine, event, one, visitor, notes);
     this.fold(mine, { ...event, ...notes }, place, acceptedAt);
+  }
+
+  /** Whether the link of a mail names a lead that is gone: what is done with it is nobody's. */
+  private isGone(link: string): boolean {
+    return link.startsWith(LEAD_KEY) && !this.owners.has(link);
   }
 
   /** Acts on one stated key; returns the lead that the event belongs to from now on. */

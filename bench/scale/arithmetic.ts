@@ -62,7 +62,7 @@ const TAGS_PER_VISIT = 1;
 const ROWS_FORGOTTEN = 3;
 /** Batches that one database writes in a second: its writer waits some milliseconds for each (Cloudflare: "several"). */
 const WRITES_PER_SECOND = 200;
-/** `DB` and `DB_1` to `DB_99`: worker/env.ts. */
+/** `DB` and `DB_1` to `DB_99`: worker/deps.ts. */
 const DEPLOYMENT_DATABASES = 100;
 /** How full a database is planned to be: there must be room to grow, and to move a site out. */
 const FULL = 0.7;

@@ -88,9 +88,8 @@ describe("the arithmetic", () => {
 
   test("the sizes of the table can be had, but for as many deployments as docs/scale.md says", () => {
     const measured = findMeasured()?.measured ?? expect.fail("no run of the bench is kept");
-    for (const scenario of SCENARIOS)
-      for (const warning of warningsOf(arithmetic(scenario, measured)))
-        expect(warning).toContain("One deployment knows");
+    const warnings = SCENARIOS.flatMap((scenario) => warningsOf(arithmetic(scenario, measured)));
+    expect(warnings.filter((warning) => !warning.startsWith("One deployment knows"))).toEqual([]);
   });
 
   test("what ends first stands first", () => {

@@ -30,7 +30,7 @@ function moveSite(args: string[], key = ""): Promise<{ code: number | null; stdo
 
 test("moves a site while beacons flow, each of which counts once", { timeout: 150_000 }, async () => {
   const site = await api.createSite(PLAIN_RULES);
-  for (let i = 0; i < 200; i++) await site.import([page(`before-${i}`)]);
+  await site.import(Array.from({ length: 150 }, (_, i) => page(`before-${i}`)));
   const args = ["--api", `${server.url}/`, "--site", site.id, "--to", "DB_1"];
   let isMoving = true;
   const moved = moveSite(args, server.key).finally(() => {
@@ -45,13 +45,13 @@ test("moves a site while beacons flow, each of which counts once", { timeout: 15
   const { code, stdout, stderr } = await moved;
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toMatch(/^DB_1: it lives there now; .+\nDB_1: done\n$/);
-  expect([...statuses].every((status) => status === 200 || status === 202)).toBe(true);
+  expect([200, 202]).toEqual(expect.arrayContaining([...statuses]));
   const scores = async () => {
     const leads = await Promise.all([0, 1, 2, 3, 4].map((i) => site.lead(`visitor:meanwhile-${i}`)));
     return leads.reduce((sum, { score }) => sum + score, 0);
   };
   await expect.poll(scores, { timeout: 30_000 }).toBe(sent);
-  expect((await site.rest<{ data: unknown[] }>("/v1/leads?limit=200&sort=score")).body.data).toHaveLength(200);
+  expect((await site.rest<{ data: unknown[] }>("/v1/leads?limit=200")).body.data).toHaveLength(155);
 
   const again = await moveSite(args, server.key);
   expect([again.code, again.stdout]).toEqual([0, "DB_1: done\n"]);

@@ -25,7 +25,7 @@ async function rig() {
   expect((await follow(body.open, BROWSER)).status).toBe(200);
   const timeline = async () => (await site.events(`email:${email}`)).flatMap(({ event }) => event ?? []).sort();
   const status = async () => (await site.rest<{ queued: number; drained: number }>("/v1/status")).body;
-  return { queue, faulty, deps, site, email, ...body, follow, timeline, status };
+  return { queue, faulty, deps, site, ...body, follow, timeline, status };
 }
 
 /** What keeps the database from taking anything, and what ends that. */

@@ -1,5 +1,8 @@
 /** Waiting for a database no longer than it is worth. */
 
+/** Longest that a page waits for a database, ms: it has no use for an answer that comes later. */
+export const DEADLINE_MS = 2_000;
+
 /** The database took too long; what was asked of it may be done all the same. */
 export class TooSlow extends Error {
   constructor() {

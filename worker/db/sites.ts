@@ -3,7 +3,7 @@ import { and, asc, eq, isNotNull, lt, or, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { compileRules } from "../core/compile";
 import type { RuleSet } from "../core/rules";
-import { beforeDeadline } from "./deadline";
+import { beforeDeadline, DEADLINE_MS } from "./deadline";
 import { entryQuery, MAIN, siteNames } from "./directory";
 import { isNotFenced, unlessFencedIn } from "./fences";
 import { refusalOf } from "./refusal";
@@ -28,10 +28,8 @@ export type SiteSettings = Pick<
 export const SITE_MAX_AGE_MS = 30_000;
 /** Longest that it goes on with it where the database does not answer, ms: beacons then wait in the queue. */
 const SITE_KEPT_MS = 600_000;
-/** How long it waits for an answer before it does so, ms. */
+/** How long it waits for an answer before it does so, ms; where it has nothing to go on with, DEADLINE_MS. */
 const SITE_DEADLINE_MS = 1_000;
-/** The same where it has nothing to go on with, and whoever asks is to come again. */
-const FIRST_DEADLINE_MS = 2_000;
 /** Longest that it goes by which names there are: whoever just made a site does not wait long. */
 const NAMES_MAX_AGE_MS = 3_000;
 /** Most sites whose names are held, two of each, about 2 MB; past it every unknown name is looked up by itself. */
@@ -98,7 +96,7 @@ export class SiteStore {
   private async readOrKeep(name: string, known: Held | undefined): Promise<SiteRules | null> {
     const kept = known && known.until + SITE_KEPT_MS >= this.clock() ? known.site : null;
     try {
-      return await beforeDeadline(kept ? SITE_DEADLINE_MS : FIRST_DEADLINE_MS, () => this.read(name));
+      return await beforeDeadline(kept ? SITE_DEADLINE_MS : DEADLINE_MS, () => this.read(name));
     } catch (error) {
       if (!kept || refusalOf(error) === null) throw error;
       return kept;
@@ -120,7 +118,7 @@ export class SiteStore {
     const reading = this.namesBeingRead;
     try {
       // Whoever began it may be cut off, and then it never ends.
-      await beforeDeadline(FIRST_DEADLINE_MS, () => reading);
+      await beforeDeadline(DEADLINE_MS, () => reading);
     } finally {
       if (this.namesBeingRead === reading) this.namesBeingRead = null;
     }
@@ -332,7 +330,7 @@ export async function replaceIdentitySecret(
 
 /** Whether the database answers, in time. */
 export async function ping(db: D1Database): Promise<boolean> {
-  const asked = beforeDeadline(FIRST_DEADLINE_MS, () => db.prepare("SELECT 1 FROM sites LIMIT 1").run());
+  const asked = beforeDeadline(DEADLINE_MS, () => db.prepare("SELECT 1 FROM sites LIMIT 1").run());
   return await asked.then(
     () => true,
     () => false,
