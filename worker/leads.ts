@@ -213,7 +213,7 @@ export async function pageOfLeads(
 
 /** Whether a lead is what was asked for, by its levels as they are and not as they were written. */
 function belongs(shown: ShownLead, { levels, disqualified, account }: LeadFilter): boolean {
-  // Whose row is older than the column may be told to be of a free mail provider's (migrations/0013_account.sql).
+  // Whose row is old may be told to be of a free mail provider's (migrations/0013_account.sql, 0014_search.sql).
   if (account !== undefined && shown.account !== account) return false;
   if (shown.disqualified !== null && !disqualified) return false;
   return Object.entries(levels).every(([ladder, level]) => shown.levels[ladder] === level);

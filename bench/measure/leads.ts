@@ -67,7 +67,8 @@ async function populate(site: BenchSite, visits: number): Promise<void> {
 async function makeTemplates(database: Database, name: string, siteId: string): Promise<void> {
   await database.exec(
     `CREATE TABLE ${name} AS SELECT row_number() OVER (ORDER BY id) - 1 AS k, l.*,
-      (SELECT substr(value, 9) FROM json_each(l.keys) WHERE value LIKE 'visitor:%' LIMIT 1) AS visitor
+      (SELECT substr(value, 9) FROM json_each(l.keys) WHERE value LIKE 'visitor:%' LIMIT 1) AS visitor,
+      nullif(substr(search_text, 1, instr(search_text, char(10)) - 1), '') AS firm
       FROM leads l WHERE site_id = '${siteId}' AND logged = 0`.replaceAll(/\s+/g, " "),
   );
 }
@@ -90,11 +91,11 @@ async function copy(
       database
         .prepare(
           `${numbers} INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at, account)
-           SELECT lead, site_id, 1, rules_version, replace(replace(state, visitor, own), ifnull('@' || account, '@@'), '@' || company), told, replace(keys, visitor, own),
+             score, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at, search_text)
+           SELECT lead, site_id, 1, rules_version, replace(replace(state, visitor, own), ifnull('@' || firm, '@@'), '@' || company), told, replace(keys, visitor, own),
              replace(tail, visitor, own), 0, CASE WHEN ?3 IS NULL THEN CASE WHEN due_at IS NULL THEN NULL ELSE ?4 + i END ELSE ?3 END,
              CASE WHEN refresh_at IS NULL THEN NULL ELSE ?4 + i END, score + (i % 1000) / 1000.0, scores, oldest_at, known,
-             disqualified, outcome_at, last_seen - i * ${apart}, seen_at - i * ${apart}, CASE WHEN account IS NOT NULL THEN company END FROM c`,
+             disqualified, outcome_at, last_seen - i * ${apart}, seen_at - i * ${apart}, replace(search_text, ifnull(firm, '@@'), company) FROM c`,
         )
         .bind(begin, size, dueAt, Date.now() + 5 * DAY_MS),
       database
@@ -122,6 +123,7 @@ async function measureSize(host: Host, site: BenchSite, size: number, options: L
     ["list, temperature=warm", `/v1/leads?limit=${PAGE}&temperature=warm`],
     ["list, sort=-lastSeen", `/v1/leads?limit=${PAGE}&sort=-lastSeen`],
     ["list, account=", `/v1/leads?limit=${PAGE}&account=acme1.example`],
+    ["search, q=", `/v1/leads?limit=${PAGE}&q=acme1.example`],
     ["lead", "/v1/leads/visitor:templates-7"],
   ];
   const measured: Call[] = [];

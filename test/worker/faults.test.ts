@@ -264,7 +264,8 @@ describe("what a beacon asks of the database", () => {
     ["warm, ten events", 1, 12, (visitor) => Array.from({ length: 10 }, () => page(visitor)), "here"],
     ["cold, one event", 2, 3, (visitor) => [page(visitor)], "elsewhere"],
     ["new visitor, one event", 1, 4, (visitor) => [page(visitor)], "never"],
-    ["new visitor, identified", 2, 5, (visitor) => [identify(visitor)], "never"],
+    // The lead and its place by score, by when it was there and by what a search finds it by; the message, and the userId.
+    ["new visitor, identified", 2, 6, (visitor) => [identify(visitor)], "never"],
   ])("%s: %i trips, at most %i rows", async (name, trips, rows, make, seen) => {
     const { faulty, site } = await warmRig();
     const visitor = unique("v");

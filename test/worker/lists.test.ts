@@ -166,7 +166,7 @@ describe("the list", () => {
     expect(await of("gmail.com"), "which is nobody's").toEqual([]);
   });
 
-  test("an account is found among many leads without going through them, however it is sorted", async () => {
+  test("an account, and who a search is for, are found among many leads without going through them, however it is sorted", async () => {
     const faulty = new FaultyDatabase<D1Database>(DB);
     faulty.countsRaw = true;
     const { info } = await api.createSite(RULES);
@@ -179,20 +179,22 @@ describe("the list", () => {
       messageId: unique("m"),
     }));
     for (let at = 0; at < messages.length; at += 500) await site.import(messages.slice(at, at + 500));
-    for (const query of [
-      "",
-      "sort=score",
-      "sort=-lastSeen",
-      "sort=-scores.engagement",
-      "sort=id",
-      "temperature=cold",
-    ]) {
-      let found: List<Lead> = { data: [], nextCursor: null };
-      const { rowsRead } = await faulty.measure(async () => {
-        found = (await site.rest<List<Lead>>(`/v1/leads?account=c7.example&limit=50&${query}`)).body;
-      });
-      expect(found.data.map(({ account }) => account)).toEqual(Array(20).fill("c7.example"));
-      expect(rowsRead, query).toBeLessThanOrEqual(3 * 20 + 10);
+    const known = 500;
+    const sorts = ["", "sort=score", "sort=-lastSeen", "sort=-scores.engagement", "sort=id", "temperature=cold"];
+    for (const [by, most] of [
+      ["account=c7.example", 3 * 20 + 10],
+      // A search looks at the names of all who have one, each an entry of an index.
+      ["q=@c7.example", known + 3 * 20 + 10],
+      ["account=c7.example&q=@c7", 3 * 20 + 10],
+    ] as const) {
+      for (const query of sorts.map((sort) => `${by}&limit=50&${sort}`)) {
+        let found: List<Lead> = { data: [], nextCursor: null };
+        const { rowsRead } = await faulty.measure(async () => {
+          found = (await site.rest<List<Lead>>(`/v1/leads?${query}`)).body;
+        });
+        expect(found.data.map(({ account }) => account)).toEqual(Array(20).fill("c7.example"));
+        expect(rowsRead, query).toBeLessThanOrEqual(most);
+      }
     }
   });
 
@@ -203,11 +205,32 @@ describe("the list", () => {
     ["ozlem", []],
     ["100%", ["100% Wool"]],
     ["o'b", ["O'Brian"]],
+    ["user-7", ["by userId"]],
+    ["ER-7", ["by userId"]],
+    ["ada lov", ["by both names"]],
+    ["ada", ["by both names"]],
+    ["engines", ["by company"]],
+    ["an object's ltd", ["by a company that is an object"]],
+    ["ada@", []],
+    ["secret", []],
   ])("q=%s, no case, in letters of any kind", async (q, found) => {
     const site = await api.createSite(RULES);
-    const named = ["Özlem Öz", "ÖZLEM", "100% Wool", "O'Brian"];
+    const all: [traits: object, userId?: string][] = [
+      ...["Özlem Öz", "ÖZLEM", "100% Wool", "O'Brian"].map((name): [object] => [{ name }]),
+      [{ name: "by userId" }, "User-7"],
+      [{ name: "by both names", firstName: "Ada", lastName: "Lovelace" }],
+      [{ name: "by company", company: "Engines" }],
+      [{ name: "by a company that is an object", company: { name: "An Object's Ltd" } }],
+      [{ name: "by nothing else", title: "secret" }],
+    ];
     await site.import(
-      named.map((name, i) => ({ type: "identify", messageId: unique("m"), anonymousId: `v${i}`, traits: { name } })),
+      all.map(([traits, userId], i) => ({
+        type: "identify",
+        messageId: unique("m"),
+        anonymousId: `v${i}`,
+        userId,
+        traits,
+      })),
     );
     const { data } = (await site.rest<List<Lead>>(`/v1/leads?q=${encodeURIComponent(q)}`)).body;
     expect(data.map(({ traits }) => traits.name).toSorted()).toEqual(found.toSorted());

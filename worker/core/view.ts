@@ -339,6 +339,25 @@ export function accountOf(state: State): string | null {
   return domain && !isFreeMail(domain) ? domain : null;
 }
 
+/** Most characters of each text that a lead is searched by. */
+const SEARCHED_MAX_CHARS = 256;
+
+/**
+ * What lists find a lead by, lower case, a line each: its account, empty where it has none, then its address, userIds, name,
+ * first and last name, and company. `null`: it has nothing of that.
+ */
+export function searchTextOf(state: State): string | null {
+  const { traits, userIds } = state;
+  const textOf = (trait: string) => {
+    const value = dig(traits, trait) ?? "";
+    return typeof value === "object" ? JSON.stringify(value) : String(value);
+  };
+  const person = `${textOf("firstName")} ${textOf("lastName")}`.trim();
+  const texts = [textOf("email"), ...userIds, textOf("name"), person, textOf("company")].filter(Boolean);
+  const lines = texts.map((text) => text.slice(0, SEARCHED_MAX_CHARS).toLowerCase());
+  return lines.length > 0 ? [accountOf(state) ?? "", ...new Set(lines)].join("\n") : null;
+}
+
 /** Domain of the lead's e-mail address, lower case. */
 function emailDomain(state: State): string | undefined {
   const email = emailOf(state);

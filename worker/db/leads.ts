@@ -67,7 +67,7 @@ export interface LeadRow {
   known: number;
   disqualified: number;
   outcome_at: number | null;
-  account: string | null;
+  search_text: string | null;
 }
 
 /** `last_seen` of a lead without a clock: only machines were there, and it is on no list. */
@@ -77,7 +77,7 @@ export const UNSEEN = -1;
 export const SEEN_LAG_MS = 5 * 60_000;
 
 export const LEAD_COLUMNS =
-  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.seen_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified, l.outcome_at, l.account";
+  "l.id, l.site_id, l.version, l.rules_version, l.state, l.told, l.keys, l.tail, l.logged, l.due_at, l.refresh_at, l.seen_at, l.score, l.scores, l.oldest_at, l.known, l.disqualified, l.outcome_at, l.search_text";
 
 export function readLead(row: LeadRow): Lead {
   return {

@@ -60,18 +60,21 @@ export interface ListedRow extends LeadRow {
  * a row is returned whatever its levels, for the caller to see for itself.
  */
 export async function listLeads(db: D1Database, query: LeadQuery): Promise<ListedRow[]> {
-  const { sort, siteId, limit, account } = query;
+  const { sort, siteId, limit, account, q } = query;
   const range = within(wantedScores(query));
-  if (account !== undefined) {
-    // Few, whatever the order: they are found by the account and sorted then.
-    const mine = and(siteNotIndexed(siteId), eq(leads.account, account));
-    return await select(db, query, [and(mine, range, further(query))], order(sort), limit);
-  }
+  // Few, whatever the order: they are found by that and sorted then.
+  const few = account === undefined ? q !== undefined && gte(leads.searchText, "") : isOfAccount(account);
+  if (few)
+    return await select(db, query, [and(eq(leads.siteId, siteId), few, range, further(query))], order(sort), limit);
   if (sort === "-score" || sort === "score") return await select(db, query, partsByScore(query), order(sort), limit);
   const all = and(eq(leads.siteId, siteId), range, further(query));
   if (sort === "-lastSeen") return await listBySight(db, query, all);
   return await select(db, query, [all], order(sort), limit);
 }
+
+/** Their text begins with a line of that. */
+const isOfAccount = (account: string) =>
+  and(gte(leads.searchText, `${account}\n`), lt(leads.searchText, `${account}\v`));
 
 /** Leads of parts that have none in common. */
 async function select(
@@ -230,34 +233,15 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
     ),
     ...(query.disqualified ? [] : [eq(leads.disqualified, false)]),
   ];
-  const email = sql`lower(${inState("traits", "email")})`;
   return [
     gt(leads.lastSeen, UNSEEN),
     told.length > 0 ? or(unsettled, and(...told)) : undefined,
     known === undefined ? undefined : eq(leads.known, known),
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; this needs none.
-    q === undefined ? undefined : matchesText(q, email),
+    q === undefined ? undefined : sql`instr(${leads.searchText}, ${q.toLowerCase()}) > 0`,
     activeSince === undefined ? undefined : gte(inState("active"), activeSince),
     dimension === undefined || minScore === undefined ? undefined : gte(dimensionScore(dimension), minScore),
     dimension === undefined || maxScore === undefined ? undefined : lte(dimensionScore(dimension), maxScore),
   ];
-}
-
-/**
- * Whether a text is part of what a lead goes by. SQLite's `lower` knows the letters from A to Z alone, so of others both
- * cases are looked for: "öz" is found in "Özlem" and in "ÖZLEM".
- */
-function matchesText(q: string, email: SQL): SQL {
-  const named = ["name", "firstName", "lastName", "company"].map((trait) => inState("traits", trait));
-  const texts = [email, inState("userIds"), ...named];
-  const forms = new Set([q, q.toLowerCase(), q.toUpperCase()].map(lowerAscii));
-  const tests = texts.flatMap((text) =>
-    [...forms].map((form) => sql`instr(lower(coalesce(${text}, '')), ${form}) > 0`),
-  );
-  return sql`(${sql.join(tests, sql` OR `)})`;
-}
-
-function lowerAscii(text: string): string {
-  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

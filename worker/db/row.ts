@@ -1,7 +1,7 @@
 /** The row of a lead: as it will stand, and the statement that writes it, guarded by what was read. */
 import { lastSeenOf } from "../core/person";
 import { packState } from "../core/state";
-import { accountOf } from "../core/view";
+import { searchTextOf } from "../core/view";
 import { impliedOf, unclaimed } from "./implied";
 import { type LeadRow, SEEN_LAG_MS, UNSEEN } from "./leads";
 import type { LeadWrite } from "./plan";
@@ -30,7 +30,7 @@ export function rowAfter({ before, after, known, disqualified, log }: LeadWrite)
     known: known ? 1 : 0,
     disqualified: disqualified ? 1 : 0,
     outcome_at: after.outcomeAt,
-    account: accountOf(after.state),
+    search_text: searchTextOf(after.state),
   };
 }
 
@@ -54,7 +54,7 @@ export function upsert(
     ...(before?.seen_at === row.seen_at ? [] : ["seen_at = excluded.seen_at"]),
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
-    ...(before?.account === row.account ? [] : ["account = excluded.account"]),
+    ...(before?.search_text === row.search_text ? [] : ["search_text = excluded.search_text"]),
   ];
   const implied = keys.implied === null ? [null, null, null] : impliedOf(keys.implied, row.id);
   const fits = before
@@ -65,7 +65,7 @@ export function upsert(
   return db
     .prepare(
       `INSERT INTO leads (id, site_id, version, rules_version, state, told, tail, logged, due_at, score, known,
-                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, seen_at, account)
+                          disqualified, last_seen, keys, scores, refresh_at, oldest_at, outcome_at, seen_at, search_text)
        ${ifUnclaimed ? `SELECT ${values} WHERE ${fits}` : `VALUES (${values})`}
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
@@ -93,7 +93,7 @@ export function upsert(
       row.oldest_at,
       row.outcome_at,
       row.seen_at,
-      row.account,
+      row.search_text,
       ...(before ? [] : implied),
     );
 }

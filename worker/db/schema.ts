@@ -71,7 +71,9 @@ export const leads = sqliteTable(
     /** Not used any more: migrations/0011_seen.sql. */
     lookAt: integer("look_at"),
     seenAt: integer("seen_at"),
+    /** Not used any more: migrations/0014_search.sql. */
     account: text("account"),
+    searchText: text("search_text"),
   },
   (table) => [primaryKey({ columns: [table.siteId, table.id] })],
 );
