@@ -8,6 +8,7 @@
 import { DURATION_HINT, durationMs } from "./duration";
 import type { Json } from "./event";
 import { escapePointer, type Problems } from "./problems";
+import { isObject } from "./read";
 import { matches, PATTERN_MAX_STARS, type Pattern, pattern } from "./text";
 
 /** All values that a number takes over a stretch of time lie between `low` and `high`, both included. */
@@ -96,7 +97,7 @@ const either = <T>(parts: readonly T[], of: (part: T) => Verdict) => together(pa
 /** Compiles a condition; what is wrong goes to `problems` and yields a condition that is never used. */
 export function compileCondition(raw: Json, scope: Scope, at: string, problems: Problems, depth = 0): Condition {
   const nothing: Condition = { kind: "all", of: [] };
-  if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
+  if (!isObject(raw)) {
     problems.add(at, 'must be an object of tests, for instance { "path": "/pricing*" }');
     return nothing;
   }

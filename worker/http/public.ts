@@ -7,6 +7,7 @@ import { type Accepted, ingestOrQueue } from "../backlog";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, isId, type Received, receive } from "../core/message";
+import { isObject } from "../core/read";
 import { Failure } from "../failure";
 import { redeem } from "../links";
 import { prove } from "../tokens";
@@ -130,7 +131,7 @@ function optedOut(c: Context, { site, trusted }: Sender): boolean {
   return !trusted && site.respectGpc && c.req.header("Sec-GPC") === "1";
 }
 
-async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
+async function accept(c: Context, api: Api, body: JsonObject, batch: unknown[]): Promise<Response> {
   const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
@@ -148,12 +149,10 @@ async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): P
   return c.json(said, isQueued ? 202 : 200);
 }
 
-type JsonBody = Record<string, unknown>;
-
 function readBatch(
   c: Context,
   { deps, site, trusted }: Sender,
-  body: JsonBody,
+  body: JsonObject,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
   const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
@@ -195,10 +194,6 @@ function inContext(message: unknown, context: unknown): unknown {
 /** The browser's storage was empty, but its cookie still knows the visitor. */
 function asVisitor(message: unknown, visitor: string | undefined): unknown {
   return isObject(message) && visitor !== undefined ? { ...message, anonymousId: visitor } : message;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function reply(
