@@ -3,7 +3,7 @@
  *
  * Evaluation is three-valued. At an instant every field has one value and the verdict is true or false. Over a stretch
  * of time a field may be a `Range`, and the verdict `null` then says that it may be either: that is what finds the
- * instant of the next change (see horizon.ts) without a second evaluator that could disagree with this one.
+ * instant of the next change (see levels.ts) without a second evaluator that could disagree with this one.
  */
 import { DURATION_HINT, durationMs } from "./duration";
 import type { Json } from "./event";

@@ -13,7 +13,7 @@ import { keptShown } from "./shown";
 import { utf8 } from "./utf8";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
-export const MESSAGE_MAX_BYTES = 32_768;
+const MESSAGE_MAX_BYTES = 32_768;
 /** Oldest event a public write key may send: offline queues are drained within it, histories are imported with a secret key. */
 export const EVENT_MAX_AGE_MS = 30 * DAY_MS;
 /** Earliest event at all, ms: nothing worth scoring was measured before. */
