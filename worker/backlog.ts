@@ -3,6 +3,7 @@
  * what was last known. worker/drain.ts folds them. A message that was written after all, just too late for its answer,
  * meets its own id there and counts once.
  */
+import { inGroups } from "./core/groups";
 import { shownTo } from "./core/identity";
 import type { Received } from "./core/message";
 import { utf8 } from "./core/utf8";
@@ -199,39 +200,16 @@ function lastKnown(deps: Deps, site: SiteRules, row: LeadRow | undefined, asked:
 
 /** Events as letters, each of one key and small enough, in the order in which they came. */
 export function lettersOf(siteId: string, received: readonly Received[], acceptedAt: number): Letter[] {
-  const letters: Letter[] = [];
-  for (const [key, events] of Map.groupBy(received, (one) => one.key)) {
-    let bytes = 0;
-    let letter: Letter | null = null;
-    for (const event of events) {
-      const size = sizeOf(event);
-      if (!letter || bytes + size > LETTER_MAX_BYTES) {
-        letter = { v: 1, siteId, key, acceptedAt, events: [] };
-        letters.push(letter);
-        bytes = 0;
-      }
-      letter.events.push(event);
-      bytes += size;
-    }
-  }
-  return letters;
+  return [...Map.groupBy(received, ({ key }) => key)].flatMap(([key, all]) =>
+    inGroups(all, sizeOf, (_, bytes, more) => bytes + more <= LETTER_MAX_BYTES).map(
+      (events): Letter => ({ v: 1, siteId, key, acceptedAt, events }),
+    ),
+  );
 }
 
+/** Letters as the queue takes them in one call each. */
 function inCalls(letters: readonly Letter[]): Letter[][] {
-  const calls: Letter[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const letter of letters) {
-    const size = sizeOf(letter);
-    const last = calls.at(-1);
-    if (last && last.length < POSTED_MAX && bytes + size <= POSTED_MAX_BYTES) {
-      last.push(letter);
-      bytes += size;
-    } else {
-      calls.push([letter]);
-      bytes = size;
-    }
-  }
-  return calls;
+  return inGroups(letters, sizeOf, (n, bytes, more) => n < POSTED_MAX && bytes + more <= POSTED_MAX_BYTES);
 }
 
 const sizeOf = (value: unknown) => utf8.encode(JSON.stringify(value)).length;

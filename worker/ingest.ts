@@ -146,7 +146,7 @@ async function tryAsNew(
   const isPlain = keys.length === 1 && key.startsWith(VISITOR_KEY) && events.length > 0;
   if (!isPlain || deps.leads.get(site.id, key) || events.some(({ event }) => keysToLookUp(event).length > 0))
     return null;
-  const plan = await resolveAsNew(deps, site, key, events);
+  const plan = await resolveAsNew(deps, site, events);
   const mine = plan.owners.get(key);
   if (!mine) return null;
   const note = isBudgeted ? deps.budget.count(site, mine.fresh.length) : null;

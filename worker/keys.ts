@@ -2,7 +2,7 @@
  * Secret keys: made, found by what a caller sends, taken away. A key is `kelvin_<id>_<secret>`: the id finds its row and
  * is no secret; of the secret only the SHA-256 is kept. It is 256 random bits, so nothing slower than that is needed.
  */
-import { utf8 } from "./core/utf8";
+import { hex, utf8 } from "./core/utf8";
 import { deleteKey, insertKey, type Key, markUsed, readKey, type Scope } from "./db/keys";
 import type { Deps } from "./deps";
 
@@ -129,8 +129,4 @@ export function sameText(a: string, b: string): boolean {
 
 async function hashOf(secret: string): Promise<string> {
   return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(secret))));
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -8,6 +8,7 @@ import { levelNames, levelsNow, nextChange, nextChangeOf } from "./core/levels";
 import { outcomeWith } from "./core/outcome";
 import { type Crossing, NOTHING_TOLD, replay, Teller } from "./core/play";
 import { oldestWith } from "./core/prune";
+import type { RuleSet } from "./core/rules";
 import { emptyState, type State } from "./core/state";
 import { isKnown, sum, View } from "./core/view";
 import { type Entry, type Lead, type LeadRow, readLead, readLog } from "./db/leads";
@@ -76,7 +77,7 @@ async function refolded(
   // Machines were there and nobody else: there is no history that could go on.
   if (lead.state.clock === null) return { site, lead, crossings: [], wasDisqualified };
   const teller = new Teller(site.rules, lead.state, lead.told, site.rulesVersion);
-  const at = Math.max(since, lead.state.clock ?? since, lead.told.at ?? since);
+  const at = Math.max(since, lead.state.clock, lead.told.at ?? since);
   teller.tell(levelsNow(site.rules, lead.state, at), at, "rules");
   lead.told = { ...teller.told, at: Math.max(at, teller.told.at ?? at) };
   settle(site, lead, now);
@@ -104,10 +105,8 @@ export function retell({ site, lead, crossings }: Current, log: Entry[], now: nu
   crossings.push(...teller.crossings);
 }
 
-type Rules = SiteRules["rules"];
-
 /** Crossings that time has brought since the last one told, up to an instant; they are told by that. */
-export function pendingCrossings(rules: Rules, lead: Lead, until: number): Crossing[] {
+export function pendingCrossings(rules: RuleSet, lead: Lead, until: number): Crossing[] {
   const teller = new Teller(rules, lead.state, lead.told, lead.rulesVersion);
   teller.tellTime(until);
   lead.told = teller.told;
@@ -126,21 +125,13 @@ export function settle(site: SiteRules, lead: Lead, now: number): void {
   const from = Math.max(state.clock, lead.told.at ?? state.clock);
   lead.dueAt = nextChange(rules, state, levelsNow(rules, state, from), from, undefined, { guess: lead.dueAt });
   // History has nothing to tell of a ladder nobody moved on; lists want to know the level all the same.
-  lead.told = {
-    ...lead.told,
-    levels: {
-      ...levelNames(
-        rules,
-        rules.ladders.map(() => 0),
-      ),
-      ...lead.told.levels,
-    },
-  };
+  const lowest = rules.ladders.map(() => 0);
+  lead.told = { ...lead.told, levels: { ...levelNames(rules, lowest), ...lead.told.levels } };
   score(site, lead, Math.max(from, now));
 }
 
 /** How long a score that lists go by may go without a look, ms, where it fades. */
-export const SCORE_MAX_AGE_MS = DAY_MS;
+const SCORE_MAX_AGE_MS = DAY_MS;
 /**
  * Days that the next look, a day from now, is put off by: as many as nobody would see a change in, nearly 32 in all. By the
  * last of them a look that is made as early as it may be (refresh.ts) still comes after the change.
@@ -153,8 +144,8 @@ export function score({ rules }: Pick<SiteRules, "rules">, lead: Lead, at: numbe
   const scores = view.scores().low;
   // What is already set stays: naming an indexed column anew with every beacon would cost a row each time.
   const { refreshAt } = lead;
-  const isSoon = refreshAt !== null && refreshAt > at && refreshAt <= at + SCORE_MAX_AGE_MS;
-  const isSet = isSoon || (refreshAt !== null && refreshAt > at && view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
+  const isAhead = refreshAt !== null && refreshAt > at;
+  const isSet = isAhead && (refreshAt <= at + SCORE_MAX_AGE_MS || view.looksSameUntil(refreshAt - SCORE_MAX_AGE_MS));
   const exact = sum(scores);
   // So does a score that has faded since by less than anybody would see, and past no threshold: lists go by that.
   if (!isSet || rounded(exact) !== rounded(lead.score) || isParted(rules, exact, lead.score)) lead.score = exact;
@@ -207,21 +198,6 @@ export function leadWrite(
   };
 }
 
-/**
- * What of a lead somebody is shown the effect of (see core/identity.ts): the lead's own state in the usual case, else
- * a fold of the events that are its to see. `log`: where the caller has it.
- */
-export async function shownState(
-  deps: Deps,
-  { site, lead }: Pick<Current, "site" | "lead">,
-  asker: Asker,
-  log: Entry[] | null = null,
-): Promise<State> {
-  const selected = shownTo(asker, lead.state);
-  if (!selected) return lead.state;
-  return replay(site.rules, selected(log ?? (await readLog(deps.db, lead))));
-}
-
 /** What a page is told of its visitor. */
 export interface Answer {
   temperature: string;
@@ -229,15 +205,20 @@ export interface Answer {
   validUntil: string | null;
 }
 
-/** The answer for a lead whose columns are settled, as somebody is to see it. `log`: where the caller has it. */
+/**
+ * The answer for a lead whose columns are settled, as somebody is to see it (see core/identity.ts): by its own state in
+ * the usual case, else by a fold of the events that are theirs to see. `log`: where the caller has it.
+ */
 export async function shownAnswer(
   deps: Deps,
   { site, lead }: Pick<Current, "site" | "lead">,
   asker: Asker,
   log: Entry[] | null = null,
 ): Promise<Answer> {
-  const state = await shownState(deps, { site, lead }, asker, log);
-  return answer(site, state, deps.clock(), state === lead.state ? quietUntil(lead) : undefined);
+  const selected = shownTo(asker, lead.state);
+  if (!selected) return answer(site, lead.state, deps.clock(), quietUntil(lead));
+  const state = replay(site.rules, selected(log ?? (await readLog(deps.db, lead))));
+  return answer(site, state, deps.clock());
 }
 
 /** Until when the levels that a settled lead had at its clock stay as they are, ms; `undefined`: not known. */

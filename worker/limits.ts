@@ -20,15 +20,15 @@ export type LimitSettings = Pick<
 >;
 
 export class Limits {
-  private readonly addresses: Meter;
-  private readonly visitors: Meter;
+  private readonly addresses: FixedWindow;
+  private readonly visitors: FixedWindow;
 
   /** Throws where a setting is no number: a limit that is not what somebody meant must not go unnoticed. */
   constructor(clock: () => number, settings: LimitSettings = {}) {
     const perAddress = mostOf(settings, "RATE_ADDRESS_PER_MINUTE", ADDRESS_PER_MINUTE);
     const perVisitor = mostOf(settings, "RATE_VISITOR_PER_MINUTE", VISITOR_PER_MINUTE);
-    this.addresses = new Meter(clock, perAddress, settings.RATE_ADDRESS);
-    this.visitors = new Meter(clock, perVisitor, settings.RATE_VISITOR);
+    this.addresses = new FixedWindow(clock, perAddress, settings.RATE_ADDRESS);
+    this.visitors = new FixedWindow(clock, perVisitor, settings.RATE_VISITOR);
   }
 
   /**
@@ -50,7 +50,7 @@ export class Limits {
 }
 
 /** Counts by key in windows of a minute. */
-class Meter {
+class FixedWindow {
   private counts = new Map<string, number>();
   private minute = 0;
 

@@ -1,7 +1,6 @@
 /** Writing leads, and noting whether something is now to be told: delivered after the answer, or by the next run. */
 import type { LeadWrite } from "./db/plan";
-import type { UsageNote, Written } from "./db/write";
-import { writeLeads } from "./db/write";
+import { type UsageNote, type Written, writeLeads } from "./db/write";
 import type { Deps } from "./deps";
 
 /** Which databases have deliveries waiting that this isolate has written: whoever comes by delivers them. */

@@ -21,10 +21,7 @@ export class Queues {
 
   async run<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
     const before = new Set(keys.flatMap((key) => this.last.get(key) ?? []));
-    let end = () => {};
-    const done = new Promise<void>((resolve) => {
-      end = resolve;
-    });
+    const { promise: done, resolve: end } = Promise.withResolvers<void>();
     const mine: Turn = { done, since: this.clock() };
     for (const key of keys) this.last.set(key, mine);
     try {

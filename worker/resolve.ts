@@ -80,27 +80,24 @@ export interface Resolved {
   readonly owners: ReadonlyMap<string, Draft>;
   /** Messages that do not count, by their ids. */
   readonly refused: ReadonlyMap<string, Why>;
-  /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
-  readonly held: boolean;
   /** The same because they name somebody who is suppressed: not for everybody to know. */
   readonly turnedAway: ReadonlyMap<string, Why>;
+  /** Whether a lead was taken from what the isolate holds: a write would notice if it were out of date, an answer not. */
+  readonly held: boolean;
 }
 
-/** Resolves and folds events of a visitor as if it were new: nothing is read. */
-export async function resolveAsNew(
-  deps: Deps,
-  site: SiteRules,
-  key: string,
-  events: readonly Placed[],
-): Promise<Resolved> {
+/** Resolves and folds events that state no keys, of a visitor as if it were new: nothing is read. */
+export async function resolveAsNew(deps: Deps, site: SiteRules, events: readonly Placed[]): Promise<Resolved> {
   const resolution = new Resolution(deps, site, new Set(), Doorkeeper.open(site));
-  resolution.takeForNew(key);
   for (const placed of events) await resolution.place(placed);
   resolution.settle();
   return resolution;
 }
 
-/** Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead gets its draft, whether or not events came under it. */
+/**
+ * Resolves and folds events; notes the leads it read in `read`, also where it fails. Every one of `keys` that has a lead
+ * gets its draft, whether or not events came under it.
+ */
 export async function resolve(
   deps: Deps,
   site: SiteRules,
@@ -128,8 +125,8 @@ class Resolution implements Resolved {
   readonly drafts = new Set<Draft>();
   readonly owners = new Map<string, Draft>();
   readonly refused = new Map<string, Why>();
-  held = false;
   readonly turnedAway = new Map<string, Why>();
+  held = false;
   private readonly looked = new Set<string>();
   private readonly now: number;
 
@@ -142,25 +139,17 @@ class Resolution implements Resolved {
     this.now = deps.clock();
   }
 
-  /** Takes a key for nobody's, without looking. */
-  takeForNew(key: string): void {
-    this.looked.add(key);
-  }
-
   /** Finds the leads of keys not looked up yet; where that takes a trip, those of `likely` keys in the same one. */
   async open(keys: readonly string[], likely: readonly string[] = []): Promise<void> {
-    const wanted = keys.filter((key) => !this.looked.has(key));
     const missing: string[] = [];
-    for (const key of wanted) {
-      this.looked.add(key);
+    for (const key of this.notLooked(keys)) {
       const held = this.deps.leads.get(this.site.id, key);
       if (held) {
         this.held = true;
         await this.own(key, held);
       } else missing.push(key);
     }
-    if (missing.length === 0) return;
-    await this.find([...missing, ...this.notLooked(likely)]);
+    if (missing.length > 0) await this.find([...missing, ...this.notLooked(likely)]);
   }
 
   /** Leaves out the events that are turned away. */
@@ -178,6 +167,7 @@ class Resolution implements Resolved {
     for (const draft of this.drafts) if (isChanged(draft)) settle(draft.site, draft.lead, this.now);
   }
 
+  /** Those of the keys that were not looked up yet, and will be now. */
   private notLooked(keys: readonly string[]): string[] {
     const wanted = keys.filter((key) => !this.looked.has(key));
     for (const key of wanted) this.looked.add(key);
@@ -191,12 +181,22 @@ class Resolution implements Resolved {
   private async own(key: string, row: LeadRow): Promise<void> {
     this.read.add(row.id);
     const open = [...this.drafts].find(({ before }) => before?.id === row.id);
-    this.owners.set(key, open ?? this.add(draft(await current(this.deps, this.site, row, this.now), row)));
+    this.owners.set(key, open ?? this.add(await current(this.deps, this.site, row, this.now), row));
   }
 
-  private add(one: Draft): Draft {
-    this.drafts.add(one);
-    return one;
+  private add(found: Current, before: LeadRow | null): Draft {
+    const made: Draft = {
+      ...found,
+      before,
+      fresh: [],
+      receivedAt: null,
+      keys: { free: [], moved: [], dropped: [], implied: null },
+      absorbed: [],
+      log: null,
+      poorer: false,
+    };
+    this.drafts.add(made);
+    return made;
   }
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
@@ -346,7 +346,7 @@ class Resolution implements Resolved {
   private async newcomer(key: string): Promise<Draft> {
     if (!key.startsWith(VISITOR_KEY)) return this.newLead(key);
     const id = await impliedId(this.site.id, key, this.deps.newId());
-    const made = this.add(draft(emptyCurrent(this.deps, this.site, id), null));
+    const made = this.add(emptyCurrent(this.deps, this.site, id), null);
     made.keys.implied = key;
     made.lead.keys = [key];
     this.owners.set(key, made);
@@ -355,7 +355,7 @@ class Resolution implements Resolved {
 
   private newLead(key: string | null): Draft {
     if (key?.startsWith(LEAD_KEY)) throw new Failure("not_found", "The lead is gone.");
-    const made = this.add(draft(emptyCurrent(this.deps, this.site), null));
+    const made = this.add(emptyCurrent(this.deps, this.site), null);
     if (key !== null) this.give(made, key);
     return made;
   }
@@ -366,19 +366,6 @@ function hasRoom(join: "merge" | "move" | "take", mine: Draft, theirs: Draft | n
   if (join === "take") return mine.lead.keys.length < KEYS_MAX;
   const coming = join === "merge" ? mine.lead.keys.length : 1;
   return coming + (theirs?.lead.keys.length ?? 0) <= KEYS_MAX;
-}
-
-function draft(found: Current, before: LeadRow | null): Draft {
-  return {
-    ...found,
-    before,
-    fresh: [],
-    receivedAt: null,
-    keys: { free: [], moved: [], dropped: [], implied: null },
-    absorbed: [],
-    log: null,
-    poorer: false,
-  };
 }
 
 /** When events of a batch count as accepted: after all before, so that (receivedAt, place) orders a lead's events for good. */

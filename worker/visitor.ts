@@ -7,8 +7,6 @@ import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
 import { type Answer, answer, current, shownAnswer } from "./lead";
 
-export type { Answer };
-
 /** The answer for a visitor, read afresh; nothing is written. A page waits for it no longer than for a beacon's. */
 export async function answerFor(deps: Deps, site: SiteRules, visitor: string): Promise<Answer> {
   return await beforeDeadline(deps.backlog.deadlineMs, () => readingAgain(() => readAnswer(deps, site, visitor)));

@@ -48,6 +48,7 @@ describe("a body is refused with a clean 4xx", () => {
     ["nothing", 400, () => ""],
     ["blanks", 400, () => " \n\t "],
     ["a word", 400, () => "hello"],
+    ["a word by which D1's refusals are told", 400, () => "messages.id"],
     ["form fields", 400, () => "writeKey=demo&batch=1"],
     ["half of JSON", 400, () => withKey('{"writeKey":"@KEY@","batch":[{"type":"page"')],
     ["two documents", 400, () => withKey('{"writeKey":"@KEY@","batch":[]}{}')],

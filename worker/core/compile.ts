@@ -10,6 +10,7 @@ import type { Json } from "./event";
 import { eventScope, leadScope, type Names, triggerKey } from "./fields";
 import { ANY, judgeOpen } from "./lint/values";
 import { escapePointer, type Problem, Problems, problemsOf } from "./problems";
+import { isObject } from "./read";
 import {
   type Counter,
   DEFAULT_DIMENSION,
@@ -49,10 +50,6 @@ export function compileRules(raw: unknown): { rules: RuleSet } | { errors: Probl
 }
 
 type Raw = Record<string, unknown>;
-
-function isObject(value: unknown): value is Raw {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
-}
 
 /** The entries of a record that are parts, each with its place. */
 function entriesOf(raw: unknown, at: string): { name: string; value: Raw; at: string }[] {

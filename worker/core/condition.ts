@@ -3,11 +3,12 @@
  *
  * Evaluation is three-valued. At an instant every field has one value and the verdict is true or false. Over a stretch
  * of time a field may be a `Range`, and the verdict `null` then says that it may be either: that is what finds the
- * instant of the next change (see horizon.ts) without a second evaluator that could disagree with this one.
+ * instant of the next change (see levels.ts) without a second evaluator that could disagree with this one.
  */
 import { DURATION_HINT, durationMs } from "./duration";
 import type { Json } from "./event";
 import { escapePointer, type Problems } from "./problems";
+import { isObject } from "./read";
 import { matches, PATTERN_MAX_STARS, type Pattern, pattern } from "./text";
 
 /** All values that a number takes over a stretch of time lie between `low` and `high`, both included. */
@@ -96,7 +97,7 @@ const either = <T>(parts: readonly T[], of: (part: T) => Verdict) => together(pa
 /** Compiles a condition; what is wrong goes to `problems` and yields a condition that is never used. */
 export function compileCondition(raw: Json, scope: Scope, at: string, problems: Problems, depth = 0): Condition {
   const nothing: Condition = { kind: "all", of: [] };
-  if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
+  if (!isObject(raw)) {
     problems.add(at, 'must be an object of tests, for instance { "path": "/pricing*" }');
     return nothing;
   }

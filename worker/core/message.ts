@@ -8,12 +8,12 @@ import { withBareAddresses } from "./address";
 import { withMeta } from "./described";
 import { DAY_MS } from "./duration";
 import type { EventType, JsonObject, LoggedEvent } from "./event";
-import { dig, parseUrl, put, tooDeep } from "./read";
+import { dig, isObject, parseUrl, put, tooDeep } from "./read";
 import { keptShown } from "./shown";
 import { utf8 } from "./utf8";
 
 /** Segment's own limit of a message, counted as JSON in UTF-8. */
-export const MESSAGE_MAX_BYTES = 32_768;
+const MESSAGE_MAX_BYTES = 32_768;
 /** Oldest event a public write key may send: offline queues are drained within it, histories are imported with a secret key. */
 export const EVENT_MAX_AGE_MS = 30 * DAY_MS;
 /** Earliest event at all, ms: nothing worth scoring was measured before. */
@@ -86,13 +86,10 @@ const id = z.union([z.string(), z.pipe(z.number(), z.transform(String))], "must 
   z.refine((text) => text.length >= 1 && text.length <= ID_MAX_CHARS, `must have 1 to ${ID_MAX_CHARS} characters`),
   z.refine(isClean, "must not hold control characters or broken Unicode"),
 );
-const object = withMeta(
-  z.custom<JsonObject>(
-    (value) => value !== null && typeof value === "object" && !Array.isArray(value),
-    "must be an object",
-  ),
-  { type: "object", additionalProperties: {} },
-);
+const object = withMeta(z.custom<JsonObject>(isObject, "must be an object"), {
+  type: "object",
+  additionalProperties: {},
+});
 /** Below it a number of milliseconds is before 1973: somebody sent seconds. */
 const EPOCH_MS_MIN = 100_000_000_000;
 const TIME_HINT = 'must be an ISO 8601 time such as "2026-01-05T10:00:00Z", or milliseconds since 1970';
@@ -162,9 +159,7 @@ export function clientTime(value: unknown): number | undefined {
 export function receive(raw: unknown, index: number, reception: Reception): Received | Rejection {
   const messageId = readId(raw);
   const reject = (code: string, detail: string): Rejection => ({ messageId, index, code, detail });
-  if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
-    return reject("invalid_message", "A message must be an object.");
-  }
+  if (!isObject(raw)) return reject("invalid_message", "A message must be an object.");
   if (tooDeep(raw, NESTING_MAX)) return reject("too_deep", `A message nests at most ${NESTING_MAX} deep.`);
   const bytes = bytesOf(JSON.stringify(raw));
   if (bytes > MESSAGE_MAX_BYTES) {
@@ -194,7 +189,7 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
 const bytesOf = (text: string) => (text.length * 3 <= MESSAGE_MAX_BYTES ? text.length : utf8.encode(text).byteLength);
 
 function readId(raw: unknown): string | null {
-  const value = raw !== null && typeof raw === "object" && "messageId" in raw ? raw.messageId : null;
+  const value = isObject(raw) ? raw.messageId : null;
   return typeof value === "string" ? value.slice(0, ID_MAX_CHARS) : null;
 }
 
@@ -253,7 +248,7 @@ function brought({ type, properties, context }: Message, { trusted }: Reception)
 function keptContext(context: JsonObject): JsonObject | null {
   const kept = { ...picked(context, CONTEXT_KEPT), ...keptShown(context) };
   const { page } = kept;
-  if (page && typeof page === "object" && !Array.isArray(page)) kept.page = withBareAddresses(picked(page, PAGE_KEPT));
+  if (isObject(page)) kept.page = withBareAddresses(picked(page, PAGE_KEPT));
   return Object.keys(kept).length > 0 ? kept : null;
 }
 

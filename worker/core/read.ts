@@ -3,7 +3,8 @@ import type { Field } from "./condition";
 import type { Json, JsonObject, LoggedEvent } from "./event";
 import type { EventField } from "./fields";
 
-function isObject(value: Json | undefined): value is JsonObject {
+/** Whether a value of JSON is an object, and no list. */
+export function isObject(value: unknown): value is JsonObject {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 

@@ -5,7 +5,7 @@
 import type { LeadRow } from "./leads";
 
 /** Most characters of rows held, about 32 MB of an isolate's 128. */
-export const CACHE_MAX_CHARS = 16_000_000;
+const CACHE_MAX_CHARS = 16_000_000;
 
 export class LeadCache {
   /** In order of use, oldest first. */

@@ -6,7 +6,7 @@ import { utf8 } from "../core/utf8";
 const DIGEST_BYTES = 16;
 
 /** What stands in the table `messages` for an id: 22 characters. */
-export async function messageDigest(id: string): Promise<string> {
+async function messageDigest(id: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", utf8.encode(id));
   return base64url.encode(new Uint8Array(digest, 0, DIGEST_BYTES));
 }

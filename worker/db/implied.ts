@@ -4,7 +4,7 @@
  * it then has a row in `identities`, which comes first. Most visitors stay by themselves, and cost a row less.
  */
 import { VISITOR_KEY } from "../core/identity";
-import { utf8 } from "../core/utf8";
+import { hex, utf8 } from "../core/utf8";
 
 /** Hexadecimal characters of the digest. Keys that share it find each other's leads and leave them alone. */
 const START_CHARS = 16;
@@ -42,6 +42,5 @@ export const unclaimed = (site: string, key: string, start: string, quoted: stri
 
 async function impliedStart(siteId: string, key: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", utf8.encode(`${siteId} ${key}`));
-  const bytes = [...new Uint8Array(digest, 0, START_CHARS / 2)];
-  return `lead_${bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `lead_${hex(new Uint8Array(digest, 0, START_CHARS / 2))}`;
 }

@@ -1,5 +1,7 @@
 /** The log of a lead, many events to a row: what its tail moves on to, and what is written anew. */
+import { inGroups } from "../core/groups";
 import type { Entry, LeadRow } from "./leads";
+import { parametersOf } from "./parameters";
 import { cut, TAIL_MAX_CHARS, TAIL_MAX_EVENTS, type Tail } from "./tail";
 
 /** Moves the tail to the log, where it has grown long. */
@@ -13,50 +15,34 @@ export function logStatement(db: D1Database, tail: Tail, logged: number, row: Le
   ];
 }
 
-/** Most characters of a statement's parameter, well under the 2 MB of D1. */
-const PARAMETER_MAX_CHARS = 500_000;
-
-/** Writes a whole log anew, in as few statements as their size allows: an invocation has a limited number. */
+/** Writes a whole log anew. */
 export function rewriteStatements(db: D1Database, log: Entry[], row: LeadRow): D1PreparedStatement[] {
-  const statements = [db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(row.id)];
-  let pending: string[] = [];
-  let chars = 0;
-  const flush = () => {
-    if (pending.length > 0) {
-      statements.push(
-        db
-          .prepare(
-            `INSERT INTO log (lead_id, first, events)
-             SELECT ?1, value ->> 'first', value -> 'events' FROM json_each(?2)`,
-          )
-          .bind(row.id, `[${pending.join(",")}]`),
-      );
-    }
-    pending = [];
-    chars = 0;
-  };
-  for (const { first, events } of logRows(log.slice(0, row.logged))) {
-    pending.push(`{"first":${first},"events":${events}}`);
-    chars += events.length;
-    if (chars >= PARAMETER_MAX_CHARS) flush();
-  }
-  flush();
-  return statements;
+  const parts = parametersOf(logRows(log.slice(0, row.logged)));
+  return [
+    db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(row.id),
+    ...parts.map((part) =>
+      db
+        .prepare(
+          `INSERT INTO log (lead_id, first, events)
+           SELECT ?1, value ->> 'first', value -> 'events' FROM json_each(?2)`,
+        )
+        .bind(row.id, part),
+    ),
+  ];
 }
 
-/** A log as rows: as many events in each as a tail may have. */
-function logRows(log: readonly Entry[]): { first: number; events: string }[] {
-  const rows: { first: number; events: string }[] = [];
-  let texts: string[] = [];
-  let chars = 0;
-  for (const [i, entry] of log.entries()) {
-    const text = JSON.stringify(entry);
-    texts.push(text);
-    chars += text.length;
-    if (texts.length < TAIL_MAX_EVENTS && chars < TAIL_MAX_CHARS && i < log.length - 1) continue;
-    rows.push({ first: i + 1 - texts.length, events: `[${texts.join(",")}]` });
-    texts = [];
-    chars = 0;
-  }
-  return rows;
+/** A log as rows in JSON: as many events in each as a tail may have. */
+function logRows(log: readonly Entry[]): string[] {
+  const texts = log.map((entry) => JSON.stringify(entry));
+  let first = 0;
+  const groups = inGroups(
+    texts,
+    ({ length }) => length,
+    (n, chars) => n < TAIL_MAX_EVENTS && chars < TAIL_MAX_CHARS,
+  );
+  return groups.map((events) => {
+    const row = `{"first":${first},"events":[${events.join(",")}]}`;
+    first += events.length;
+    return row;
+  });
 }

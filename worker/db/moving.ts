@@ -4,6 +4,7 @@
  * refused.
  */
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
+import { parametersOf } from "./parameters";
 import * as schema from "./schema";
 
 /** How far a move has come in a database. */
@@ -21,8 +22,6 @@ const SMALL_ROWS = 1_000;
 const LARGE_ROWS = 100;
 /** Rows of each table that one chunk deletes. */
 const DELETED_ROWS = 1_000;
-/** Most characters of a statement's parameter, well under the 2 MB of D1. */
-const PARAMETER_MAX_CHARS = 500_000;
 
 interface Moved {
   table: SQLiteTable;
@@ -94,22 +93,8 @@ function keyOf({ by }: Moved, { key }: Shape, row: Row): (string | number)[] {
 function insertStatements(db: D1Database, { name, columns }: Shape, rows: readonly Row[]): D1PreparedStatement[] {
   const values = columns.map((_, i) => `value ->> ${i}`).join(", ");
   const sql = `INSERT INTO ${name} (${columns.join(", ")}) SELECT ${values} FROM json_each(?1)`;
-  const statements: D1PreparedStatement[] = [];
-  let pending: string[] = [];
-  let chars = 0;
-  const flush = () => {
-    if (pending.length > 0) statements.push(db.prepare(sql).bind(`[${pending.join(",")}]`));
-    pending = [];
-    chars = 0;
-  };
-  for (const row of rows) {
-    const text = JSON.stringify(columns.map((column) => row[column] ?? null));
-    if (chars + text.length > PARAMETER_MAX_CHARS) flush();
-    pending.push(text);
-    chars += text.length;
-  }
-  flush();
-  return statements;
+  const texts = rows.map((row) => JSON.stringify(columns.map((column) => row[column] ?? null)));
+  return parametersOf(texts).map((part) => db.prepare(sql).bind(part));
 }
 
 /** How far a move has come in a database; `null`: the site is not fenced there. */

@@ -56,13 +56,13 @@ export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof TooSlow || error instanceof SharedFailure) return "transient";
   // Of drizzle's errors only the cause is looked at: the message of a query holds its parameters.
   const text = String(error instanceof Error ? (error.cause ?? error) : error);
-  if (["site_fenced", "NOT NULL constraint failed: messages.site_id"].some((name) => text.includes(name)))
-    return "fenced";
-  if (text.includes("NOT NULL constraint failed: leads.rules_version")) return "outdated";
-  if (text.includes("messages.id")) return "duplicate";
-  if (text.includes("usage.events")) return "over_budget";
-  if (["lead_conflict", "identities.key", "identities.lead_id"].some((name) => text.includes(name))) return "conflict";
-  return TRANSIENT.some((known) => text.includes(known)) ? "transient" : null;
+  const says = (...parts: string[]) => parts.some((part) => text.includes(part));
+  if (says("site_fenced", "NOT NULL constraint failed: messages.site_id")) return "fenced";
+  if (says("NOT NULL constraint failed: leads.rules_version")) return "outdated";
+  if (says("messages.id")) return "duplicate";
+  if (says("usage.events")) return "over_budget";
+  if (says("lead_conflict", "identities.key", "identities.lead_id")) return "conflict";
+  return says(...TRANSIENT) ? "transient" : null;
 }
 
 /** How D1 tells that one statement cannot be done: what SQLite said, mostly with its code, or that the database is full. */

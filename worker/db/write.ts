@@ -43,18 +43,18 @@ export async function writeLeads(
   unsuppressed: readonly string[] = [],
   usage: UsageNote | null = null,
 ): Promise<Written> {
-  const rows = writes.map(rowAfter);
+  const leads = await Promise.all(writes.map((write) => leadStatements(db, write)));
   const outbox = outboxStatement(db, siteId, writes.flatMap(numberedAnnouncements), now);
   const statements = [
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
     messageIds.length > 0 ? messageStatement(db, siteId, await messageDigests(messageIds)) : unlessFenced(db, siteId),
     ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
-    ...(await Promise.all(writes.map((write, i) => leadStatements(db, write, rows[i] ?? rowAfter(write))))).flat(),
+    ...leads.flatMap(({ statements }) => statements),
     ...(outbox ? [outbox] : []),
   ];
   const results = await db.batch<{ events?: number }>(statements);
   return {
-    rows,
+    rows: leads.map(({ row }) => row),
     noted: usage ? (results[0]?.results[0]?.events ?? null) : null,
     waiting: outbox ? (results.at(-1)?.meta.changes ?? 0) : 0,
   };
@@ -148,18 +148,20 @@ export async function knownMessages(db: D1Database, siteId: string, ids: readonl
   return new Set(ids.filter((_, i) => known.has(digests[i] ?? "")));
 }
 
-async function leadStatements(db: D1Database, write: LeadWrite, row: LeadRow): Promise<D1PreparedStatement[]> {
+async function leadStatements(db: D1Database, write: LeadWrite) {
   const { after, absorbed, log } = write;
-  return [
+  const row = rowAfter(write);
+  const statements = [
     ...absorbed.flatMap((lead) => absorbStatements(db, lead, write, row)),
     upsert(db, write, row),
     ...(await keyStatements(db, write, row)),
     ...(log ? rewriteStatements(db, log, row) : logStatement(db, after.tail, after.logged, row)),
     ...crossingStatement(db, write, row),
   ];
+  return { row, statements };
 }
 
-/** A lead's write numbers what it adds from here: after what any earlier write added. */
+/** A lead's write numbers what it adds from here: after what any earlier write added, so no number is used twice. */
 const firstNumber = (before: LeadRow | null) => (before?.version ?? 0) * 10_000;
 
 function numberedAnnouncements({ before, after, announcements }: LeadWrite) {
@@ -168,7 +170,6 @@ function numberedAnnouncements({ before, after, announcements }: LeadWrite) {
 
 function crossingStatement(db: D1Database, { before, crossings }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
   if (crossings.length === 0) return [];
-  // Numbered from the lead's version, so that two writes never use the same number for one instant.
   const numbered = crossings.map((crossing, i) => ({ at: crossing.at, n: firstNumber(before) + i, crossing }));
   return [
     db

@@ -4,6 +4,7 @@ import type { Scope } from "../db/keys";
 import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
+import { allSites } from "../sites";
 import { authorization, bearerHolder } from "./caller";
 import type { Api } from "./context";
 import { noteSite } from "./observe";
@@ -26,18 +27,14 @@ async function scopesOf(api: Api, c: Context): Promise<readonly Scope[]> {
 }
 
 /** The site that a call of the marketers' API is about: named by `?site=`, or the only one there is. */
-export async function requireSite(
-  deps: Deps,
-  request: Request,
-  only: () => Promise<{ id: string }[]>,
-): Promise<SiteRules> {
+export async function requireSite(deps: Deps, request: Request): Promise<SiteRules> {
   const name = new URL(request.url).searchParams.get("site");
   if (name !== null) {
     const site = await deps.sites.read(name);
     if (site) return site;
     throw new Failure("not_found", `There is no site "${name}": ?site= takes a site's id or write key.`);
   }
-  const [first, second] = await only();
+  const [first, second] = await allSites(deps);
   const site = first && !second ? await deps.sites.read(first.id) : null;
   if (site) return site;
   throw new Failure("invalid_request", "Name the site with ?site= (its id or write key).");

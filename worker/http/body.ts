@@ -1,4 +1,6 @@
 /** Bodies: read within bounds, inflated where they are gzip, parsed as JSON whatever their content type says. */
+import type { JsonObject } from "../core/event";
+import { isObject } from "../core/read";
 import { Failure } from "../failure";
 
 /** Largest body after inflating: Segment's own limit of a batch. */
@@ -26,9 +28,13 @@ export async function readJson(request: Request, empty?: unknown): Promise<unkno
 }
 
 /** The JSON object of a request's body. */
-export async function readObject(request: Request): Promise<Record<string, unknown>> {
-  const body = await readJson(request);
-  if (body !== null && typeof body === "object" && !Array.isArray(body)) return body as Record<string, unknown>;
+export async function readObject(request: Request): Promise<JsonObject> {
+  return requireObject(await readJson(request));
+}
+
+/** A body's JSON, which must be an object. */
+export function requireObject(body: unknown): JsonObject {
+  if (isObject(body)) return body;
   throw new Failure("invalid_request", "The body must be a JSON object.");
 }
 

@@ -5,8 +5,8 @@
  *
  * Writes ask the primary only: one that is refused reads again, and a copy that is behind would have it refused again.
  */
-import type { Deps } from "../deps";
-import { through } from "../deps";
+import type { SiteRules } from "../db/sites";
+import { type Deps, through } from "../deps";
 import { Failure } from "../failure";
 import { logError } from "./log";
 
@@ -23,7 +23,8 @@ export interface Session {
   bookmark(): Promise<string | null>;
 }
 
-type ReadSite = { database: string; hasJustMoved: boolean };
+/** What there must be known of a site. */
+export type ReadSite = Pick<SiteRules, "database" | "hasJustMoved">;
 
 /** For reading of a site. Throws `invalid_request` for what is no bookmark of ours. */
 export function reading(deps: Deps, site: ReadSite, stated: string | undefined): Session {

@@ -6,13 +6,10 @@ import type { SiteRules } from "../db/sites";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import type { Provider } from "../provider";
-import { allSites } from "../sites";
 import { requireScope, requireSite } from "./access";
 import { instant } from "./input";
 import { noteSite } from "./observe";
 import type { Operation } from "./route";
-
-export { later } from "./later";
 
 export interface Api {
   deps: Deps;
@@ -34,9 +31,8 @@ export const noQuery = z.strictObject({});
 export const atQuery = z.strictObject({ ...SITE, at: z.optional(instant) });
 
 export async function siteOf(api: Api, c: Context, scope: Scope): Promise<SiteRules> {
-  const { deps } = api;
   await requireScope(api, c, scope);
-  const site = await requireSite(deps, c.req.raw, () => allSites(deps));
+  const site = await requireSite(api.deps, c.req.raw);
   noteSite(c, site.id);
   return site;
 }

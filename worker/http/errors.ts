@@ -45,13 +45,16 @@ export function problem(thrown: unknown, c: Context): Response {
 
 /** What a route's failure is to whoever called, noted as the outcome. `null`: a bug, which is logged. */
 export function failureOf(thrown: unknown, c: Context): Failure | null {
-  const refusal = refusalOf(thrown);
-  const busy = () => (refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again."));
-  const error = refusal !== null ? busy() : thrown;
-  const failure = error instanceof Failure ? error : null;
-  if (!failure) logError(routeOf(c), error);
+  const failure = thrown instanceof Failure ? thrown : databaseFailure(thrown);
+  if (!failure) logError(routeOf(c), thrown);
   noteOutcome(c, failure?.code ?? "internal_error");
   return failure;
+}
+
+function databaseFailure(thrown: unknown): Failure | null {
+  const refusal = refusalOf(thrown);
+  if (refusal === null) return null;
+  return refusal === "fenced" ? moving() : new Failure("busy", "The database is busy. Try again.");
 }
 
 function document(c: Context, code: ErrorCode, detail: string, more: Record<string, unknown> = {}): Response {

@@ -5,6 +5,7 @@ import { isEmail } from "../core/identity";
 import type { Deps } from "../deps";
 import { Failure } from "../failure";
 import { destination, LINKS_MAX, type LinkEvent, makeLinks, type OpenedLink, readLink, recordLink } from "../links";
+import { requireObject } from "./body";
 import { type Api, siteOf, siteQuery } from "./context";
 import { failureOf } from "./errors";
 import { gif } from "./gif";
@@ -22,7 +23,7 @@ export function linkRoutes(api: Api): Hono {
       scope: "write",
       query: siteQuery,
       body: z.union([link, manyLinks]),
-      bodyMeant: (body) => (isMany(body) ? manyLinks : link),
+      bodyMeant: (body) => ("links" in requireObject(body) ? manyLinks : link),
     },
     async ({ deps, c, site, body }) => {
       const { origin } = new URL(c.req.url);
@@ -33,12 +34,6 @@ export function linkRoutes(api: Api): Hono {
     },
   );
   return app;
-}
-
-function isMany(body: unknown): boolean {
-  if (body === null || typeof body !== "object" || Array.isArray(body))
-    throw new Failure("invalid_request", "The body must be a JSON object.");
-  return "links" in body;
 }
 
 const link = z

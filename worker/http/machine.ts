@@ -10,7 +10,7 @@ export type AgentKind = "person" | "library" | "machine";
 /** Longest part of a user agent that is looked at; a browser's has some 150 characters, with an app's around it 400. */
 const AGENT_MAX_CHARS = 1_024;
 
-/** Every browser's begins so, and so do those of machines that pass for one. */
+/** In every browser's, and in those of machines that pass for one. */
 const BROWSER = "Mozilla/";
 
 /**

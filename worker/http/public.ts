@@ -7,10 +7,12 @@ import { type Accepted, ingestOrQueue } from "../backlog";
 import type { EventType, JsonObject } from "../core/event";
 import { visitorKey } from "../core/identity";
 import { clientTime, isId, type Received, receive } from "../core/message";
+import { isObject } from "../core/read";
 import { Failure } from "../failure";
+import type { Answer } from "../lead";
 import { redeem } from "../links";
 import { prove } from "../tokens";
-import { type Answer, answerFor } from "../visitor";
+import { answerFor } from "../visitor";
 import { requireSender, type Sender } from "./access";
 import { readObject } from "./body";
 import { authorization, hasKnownKey } from "./caller";
@@ -26,7 +28,7 @@ import { publicCall } from "./route";
 export const TRUSTED_MAX_MESSAGES = 1_000;
 /** Life of the visitor's cookie, seconds: browsers keep none for longer than 400 days. */
 const COOKIE_MAX_AGE_S = 400 * 86_400;
-export const COOKIE = "kelvin";
+const COOKIE = "kelvin";
 /** How long a browser may remember a preflight's answer, seconds; browsers cap it at two hours. */
 const PREFLIGHT_MAX_AGE_S = 7_200;
 
@@ -114,7 +116,7 @@ async function limitVisitors({ deps, site, trusted }: Sender, keys: readonly str
 }
 
 /** Counts events, within the limits of their visitors and of the site. */
-async function count(sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
+async function count(c: Context, sender: Sender, events: Received[]): Promise<Accepted & { notes: Rejection[] }> {
   const { deps, site, trusted } = sender;
   await limitVisitors(
     sender,
@@ -123,37 +125,36 @@ async function count(sender: Sender, events: Received[]): Promise<Accepted & { n
   const { events: proved, notes } = await prove(deps, site, events);
   // Who asked to be erased is nobody's business who only has the public key.
   const terms = { isTold: trusted, isBudgeted: !trusted };
-  return { ...(await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms)), notes };
+  const accepted = await ingestOrQueue(deps, site, await redeem(deps, site, proved), terms);
+  if (accepted.isQueued) noteOutcome(c, "queued");
+  return { ...accepted, notes };
 }
 
 function optedOut(c: Context, { site, trusted }: Sender): boolean {
   return !trusted && site.respectGpc && c.req.header("Sec-GPC") === "1";
 }
 
-async function accept(c: Context, api: Api, body: JsonBody, batch: unknown[]): Promise<Response> {
+async function accept(c: Context, api: Api, body: JsonObject, batch: unknown[]): Promise<Response> {
   const sender = await requireSender(api, c, body.writeKey);
   const most = sender.trusted ? TRUSTED_MAX_MESSAGES : BATCH_MAX_MESSAGES;
   if (batch.length > most) throw new Failure("too_large", `A batch holds at most ${most} messages; send several.`);
   if (optedOut(c, sender)) return c.json(OPTED_OUT);
   if (body.visitor === "forget") deleteCookie(c, COOKIE, { path: "/" });
   const { events, rejected } = readBatch(c, sender, body, batch);
-  const { answer, refused, notes, isQueued } = await count(sender, events);
+  const { answer, refused, notes, isQueued } = await count(c, sender, events);
   const late = events.flatMap(({ event: { messageId }, index }): Rejection[] => {
     const why = refused.get(messageId);
     return why ? [{ messageId, index, ...why }] : [];
   });
   const told = [...rejected, ...late].toSorted((a, b) => a.index - b.index);
-  if (isQueued) noteOutcome(c, "queued");
   const said = { ...reply(c, sender, events, answer, told), ...(notes.length > 0 ? { notes } : {}) };
   return c.json(said, isQueued ? 202 : 200);
 }
 
-type JsonBody = Record<string, unknown>;
-
 function readBatch(
   c: Context,
   { deps, site, trusted }: Sender,
-  body: JsonBody,
+  body: JsonObject,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
   const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
@@ -195,10 +196,6 @@ function inContext(message: unknown, context: unknown): unknown {
 /** The browser's storage was empty, but its cookie still knows the visitor. */
 function asVisitor(message: unknown, visitor: string | undefined): unknown {
   return isObject(message) && visitor !== undefined ? { ...message, anonymousId: visitor } : message;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function reply(
@@ -257,14 +254,13 @@ async function pixel(c: Context, api: Api): Promise<void> {
   const message = {
     type: name === "page" ? "page" : "track",
     ...(name === "page" ? {} : { event: name }),
-    messageId: messageId ?? deps.newId(),
+    messageId,
     anonymousId: anonymousId ?? deps.newId(),
     properties: { ...properties, ...(path === undefined ? {} : { path }) },
   };
   const { events } = readBatch(c, sender, {}, [message]);
   const visitor = events[0]?.visitor;
   if (!visitor) return;
-  const { isQueued } = await count(sender, events);
-  if (isQueued) noteOutcome(c, "queued");
+  await count(c, sender, events);
   rememberVisitor(c, visitor, events);
 }

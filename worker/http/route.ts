@@ -9,7 +9,7 @@ import type { Scope } from "../db/keys";
 import { readingAgain } from "../db/refusal";
 import type { Deps } from "../deps";
 import { readJson } from "./body";
-import { BOOKMARK, reading, writing } from "./bookmark";
+import { BOOKMARK, type ReadSite, reading, writing } from "./bookmark";
 import type { Api } from "./context";
 import type { Hono } from "./hono";
 import { checked, queryOf } from "./input";
@@ -63,17 +63,11 @@ interface Call<S, Q> {
   query: Q;
 }
 
-/** What there must be known of a site. */
-interface About {
-  database: string;
-  hasJustMoved: boolean;
-}
-
 /** A handler's answer: what goes out as JSON, or a response of its own. */
 type Answered<A> = Promise<A | Response>;
 
 /** Calls of marketers' programs that share a tag and what they are about. */
-export class Calls<S extends About | undefined> {
+export class Calls<S extends ReadSite | undefined> {
   constructor(
     private readonly app: Hono,
     private readonly api: Api,

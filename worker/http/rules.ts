@@ -10,9 +10,10 @@ import { presets } from "../presets";
 import { refoldAndTell } from "../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, rulesVersion } from "../rules";
 import { requireScope } from "./access";
-import { type Api, later, SITE, siteOf, siteQuery } from "./context";
+import { type Api, SITE, siteOf, siteQuery } from "./context";
 import { Hono } from "./hono";
 import { checked, cursor, decodeCursor, encodeCursor, flag, limit } from "./input";
+import { later } from "./later";
 import { Calls, RULES } from "./route";
 
 export function rulesRoutes(api: Api): Hono {

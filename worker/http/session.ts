@@ -17,7 +17,7 @@ import type { Context } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import { parse } from "hono/utils/cookie";
 import { type JWTPayload, jwtVerify, SignJWT } from "jose";
-import { utf8 } from "../core/utf8";
+import { hex, utf8 } from "../core/utf8";
 import type { Scope } from "../db/keys";
 import { derivedKey } from "../derive";
 import { Failure } from "../failure";
@@ -100,8 +100,7 @@ export async function accessSession({ deps, adminKey, provider }: Api, request: 
   const key = await signingKey(adminKey, FORM_KEY_LABEL);
   // Of the person and not of the token: that one is renewed while a form is being filled in.
   const signed = await crypto.subtle.sign("HMAC", key, utf8.encode(subject));
-  const formToken = [...new Uint8Array(signed)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { scopes, formToken };
+  return { scopes, formToken: hex(new Uint8Array(signed)) };
 }
 
 /** The session that our own cookie holds; `null` where it is missing, forged, or over. */

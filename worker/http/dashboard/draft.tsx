@@ -20,9 +20,9 @@ import { refoldAndTell } from "../../refold";
 import { checkRules, previewRules, publishRules, rulesInForce, seenOn } from "../../rules";
 import { type Trial, tryLead, tryStory } from "../../trial";
 import type { Api } from "../context";
-import { later } from "../context";
 import type { Hono } from "../hono";
 import { checked } from "../input";
+import { later } from "../later";
 import { draftReview, reviewOf } from "./review";
 import { enter, type Fields, page, signedForm, type Visit } from "./visit";
 
