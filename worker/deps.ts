@@ -97,7 +97,7 @@ export function createDeps(
       (database) => required(dbOf, database),
       () => readLists(files),
     ),
-    keys: new KeyStore(clock, db),
+    keys: new KeyStore(clock, () => metered(db())),
     leads: new LeadCache(),
     queues: new Queues(clock),
     keySetAt,

@@ -194,6 +194,20 @@ describe("Server-Timing", () => {
     }
   });
 
+  test("tells of the trips to look up a secret key, which is held then", async () => {
+    const local = startApi({ env: { KELVIN_LOCAL: "1" } });
+    const { id } = await local.createSite(PLAIN_RULES);
+    const made = await local.rest<{ key: string }>("/v1/keys", { body: { name: "A", scopes: ["read"] } });
+    const tripsOf = async () => {
+      const { headers, status } = await local.json(`/v1/rules?site=${id}`, { key: made.body.key });
+      expect(status).toBe(200);
+      return Number(/(\d+) trip/.exec(headers.get("Server-Timing") ?? "")?.[1]);
+    };
+    // It is read, and its use is noted.
+    const first = await tripsOf();
+    expect(first).toBe((await tripsOf()) + 2);
+  });
+
   test("is not told elsewhere", async () => {
     const site = await startApi().createSite(PLAIN_RULES);
     expect((await site.post([page(unique("v"))])).headers.get("Server-Timing")).toBeNull();
