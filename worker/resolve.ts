@@ -315,7 +315,11 @@ class Resolution implements Resolved {
     } else if (mine.keys.free.includes(key)) {
       mine.keys.free = mine.keys.free.filter((one) => one !== key);
       theirs.keys.free.push(key);
-    } else theirs.keys.moved.push(key);
+    } else {
+      // It may have come to `mine` in this very batch: of two who write it as theirs the last would have it.
+      mine.keys.moved = mine.keys.moved.filter((one) => one !== key);
+      theirs.keys.moved.push(key);
+    }
     this.owners.set(key, theirs);
     return theirs;
   }

@@ -33,6 +33,31 @@ afterAll(async () => {
 const identify = (anonymousId: string, who: Message): Message => ({ type: "identify", anonymousId, ...who });
 const named = (visitor: string, email: string) => identify(visitor, { traits: { email } });
 
+test.each([false, true])("who changes hands twice in one batch is the last one's; proved: %s", async (isProved) => {
+  const site = await siteWith({ rules: [{ id: "page", on: "page", points: 10 }], levels: PLAIN_RULES.levels });
+  const key = isProved ? api.adminKey : null;
+  const post = async (...batch: Message[]) => {
+    const { status } = await api.json("/v1/batch", { body: { writeKey: site.writeKey, batch }, key });
+    expect(status).toBe(200);
+  };
+  await post(identify("home-zoe", { userId: "zoe" }));
+  await post(identify("home-ben", { userId: "ben" }));
+  await post(identify("pc", { userId: "ann" }));
+  // What a browser kept while it was offline; the order in which the leads are first met decides who is written last.
+  await post(
+    page("home-ben"),
+    identify("pc", { userId: "zoe" }),
+    page("pc"),
+    identify("pc", { userId: "ben" }),
+    page("pc"),
+  );
+  const userOf = async (id: string, by = startApi({ clock: () => now })) =>
+    (await by.json<{ userIds: string[] }>(`/v1/leads/${id}?site=${site.id}`, { key: api.adminKey })).body.userIds;
+  expect(await userOf("visitor:pc")).toEqual(["ben"]);
+  await post(identify("pc", { userId: "dan" }));
+  expect(await userOf("visitor:pc")).toEqual(["dan"]);
+});
+
 const JOINS = {
   claimedUser: { trusted: false, who: { userId: "u" } },
   claimedEmail: { trusted: false, who: { traits: { email: "U@one.example" } } },

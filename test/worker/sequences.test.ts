@@ -15,14 +15,14 @@ import { sweep } from "../../worker/sweep";
 import { type Api, type Message, page, type Site, track } from "../support/api";
 import { D1_ERRORS, FaultyDatabase } from "../support/faults";
 import type { RulesDocument } from "../support/naive";
-import { DAY, DB, expectTheLawAfterErasing, MINUTE, startApi, startIsolate } from "./app";
+import { DAY, DB, expectNothingDangling, expectTheLawAfterErasing, MINUTE, startApi, startIsolate } from "./app";
 import { expectEverybodyNaive, logsOf } from "./everybody";
 import { TestQueue } from "./queue";
 
 const RUNS = Number(process.env.KELVIN_RUNS ?? 12);
 const VISITORS = ["v1", "v2", "v3", "v4"] as const;
-const USERS = ["ann", "bob"] as const;
-const EMAILS = ["ann@acme.example", "bob@acme.example"] as const;
+const USERS = ["ann", "bob", "cyd"] as const;
+const EMAILS = ["ann@acme.example", "bob@acme.example", "cyd@acme.example"] as const;
 const OVERLOADED = "D1 DB is overloaded. Requests queued for too long.";
 /** More than anybody tries. */
 const TRIPS_AWAY = 60;
@@ -98,6 +98,17 @@ const step = fc.oneof(
       visitor,
       who: fc.nat(USERS.length - 1),
       by: fc.constantFrom("user", "email"),
+      isProved: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    /** People take turns at one browser, all of it in one batch, as after an hour without network. */
+    arbitrary: fc.record({
+      does: fc.constant("turns" as const),
+      isolate,
+      visitor,
+      whos: fc.array(fc.nat(USERS.length - 1), { minLength: 2, maxLength: 4 }),
       isProved: fc.boolean(),
     }),
   },
@@ -225,6 +236,13 @@ class World {
         const who = one.by === "user" ? { userId: USERS[one.who] } : { traits: { email: EMAILS[one.who] } };
         const message = { ...this.message(one.visitor, "page"), type: "identify", ...who };
         return await this.post(one.isolate, [message], one.isProved);
+      }
+      case "turns": {
+        const batch = one.whos.flatMap((who) => [
+          { ...this.message(one.visitor, "page"), type: "identify", userId: USERS[who] },
+          this.message(one.visitor, "pricing"),
+        ]);
+        return await this.post(one.isolate, batch, one.isProved);
       }
       case "publish":
         return void (await this.rest(one.isolate, "/v1/rules", { method: "PUT", body: VERSIONS[one.version] }));
@@ -372,6 +390,7 @@ class World {
     }
     const erased = [...this.fates].filter(([, fate]) => fate === "erased").map(([id]) => id);
     await expectTheLawAfterErasing(this.site.id, erased);
+    await expectNothingDangling(this.site.id);
   }
 
   /** Ids in the queue and among the dead. */
