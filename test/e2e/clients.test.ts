@@ -143,6 +143,18 @@ describe.each([
     expect(await site.lead(`user:${user}`)).toMatchObject({ known: true, userIds: [user], score: 30 });
   });
 
+  test("ids and names that are empty texts, as of somebody who has not signed in", async () => {
+    const visitor = unique("v");
+    const { client, flush } = connect(site.writeKey);
+    const nobody = { anonymousId: visitor, userId: "", timestamp: new Date() };
+    client.page({ ...nobody, name: "", properties: { path: "/pricing" } });
+    client.track({ ...nobody, event: "Form Submitted", properties: { form: "demo" } });
+    client.group({ ...nobody, groupId: "acme", traits: { plan: "pro" } });
+    expect(await flush()).toEqual([]);
+    await expect.poll(async () => (await site.events(`visitor:${visitor}`)).length, { timeout: 10_000 }).toBe(3);
+    expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ known: false, pageviews: 1 });
+  });
+
   test("120 events in one go, in order, once each", async () => {
     const visitor = unique("v");
     const { client, flush } = connect(site.writeKey);

@@ -165,7 +165,7 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
   if (bytes > MESSAGE_MAX_BYTES) {
     return reject("too_large", `A message has at most ${MESSAGE_MAX_BYTES} bytes of JSON; this one has ${bytes}.`);
   }
-  const parsed = messageSchema.safeParse(raw);
+  const parsed = messageSchema.safeParse(withoutEmpty(raw));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return reject("invalid_message", `${issue?.path.join(".") || "The message"} ${issue?.message ?? "is not valid"}.`);
@@ -183,6 +183,12 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
     return reject("too_old", "The timestamp is more than 30 days ago; import history with a secret key.");
   }
   return received(message, timestamp, index, reception);
+}
+
+/** A field with an empty text says nothing: `userId: user?.id ?? ""` is everyday code. */
+function withoutEmpty(message: JsonObject): JsonObject {
+  if (!Object.values(message).includes("")) return message;
+  return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== ""));
 }
 
 /** Bytes of a text in UTF-8; of one that is short enough however it is written, at least its characters. */
