@@ -1,10 +1,10 @@
 /** The dead-letter office: letters of the queue that could not be folded, kept until somebody replays or deletes them. */
-import type { Letter, Mail } from "./backlog";
-import { statedKeys } from "./core/identity";
+import type { Mail } from "./backlog";
 import { type DeadLetter, deleteDead, insertDead, listDead, readDead } from "./db/dead";
+import { refusalOf } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import type { Deps } from "./deps";
-import { withoutErased } from "./erase";
+import { keysOf, unerasedOf, withoutErased } from "./erase";
 import { Failure } from "./failure";
 import { ingest } from "./ingest";
 
@@ -23,7 +23,8 @@ export async function bury(deps: Deps, mails: readonly Mail[], reason: string): 
     const there = deps.in(site);
     const kept = await withoutErased(there, site, mine);
     const dead = kept.map((mail) => deadLetter(mail, reason.slice(0, REASON_MAX_CHARS), deps.clock()));
-    await insertDead(there.db, siteId, dead);
+    const letters = kept.map(({ body }) => body);
+    await insertDead(there.db, siteId, dead, await unerasedOf(site, letters));
     for (const { body } of kept) deps.tallies.add(siteId, "buried", body.events.length);
     for (const mail of kept) mail.ack();
   }
@@ -35,9 +36,8 @@ export async function buryAll(deps: Deps, mails: readonly Mail[]): Promise<void>
 }
 
 function deadLetter({ id, body }: Mail, reason: string, diedAt: number): DeadLetter {
-  const { key, events, acceptedAt }: Letter = body;
-  const keys = [...new Set([key, ...events.flatMap(({ event }) => statedKeys(event))])];
-  return { id: `${String(Math.floor(acceptedAt)).padStart(TIME_DIGITS, "0")}-${id}`, keys, events, reason, diedAt };
+  const time = String(Math.floor(body.acceptedAt)).padStart(TIME_DIGITS, "0");
+  return { id: `${time}-${id}`, keys: keysOf(body), events: body.events, reason, diedAt };
 }
 
 export interface Replayed {
@@ -52,12 +52,16 @@ export interface Replayed {
 export async function replayDead(deps: Deps, site: SiteRules, ids: readonly string[] | null): Promise<Replayed> {
   const letters = ids ? await lettersOf(deps, site, ids) : await listDead(deps.db, site.id, null, REPLAYED_MAX);
   const failed: Replayed["failed"] = [];
-  for (const { id, events } of letters) {
+  for (const { id, keys, events } of letters) {
     try {
-      await ingest(deps, site, events, { isTold: true });
+      const [key = ""] = keys;
+      const unerased = await unerasedOf(site, [{ key, events, acceptedAt: Number(id.slice(0, TIME_DIGITS)) }]);
+      await ingest(deps, site, events, { isTold: true, unerased });
       await deleteDead(deps.db, site.id, id);
     } catch (error) {
-      failed.push({ id, detail: error instanceof Error ? error.message : String(error) });
+      const isErased = refusalOf(error) === "erased";
+      const detail = error instanceof Error ? error.message : String(error);
+      failed.push({ id, detail: isErased ? "Somebody whom it names was erased meanwhile." : detail });
     }
   }
   return { replayed: letters.length - failed.length, failed };

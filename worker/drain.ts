@@ -7,7 +7,7 @@ import { byAcceptance } from "./behind";
 import type { SiteRules } from "./db/sites";
 import { bury } from "./dead";
 import type { Deps } from "./deps";
-import { withoutErased } from "./erase";
+import { unerasedOf, withoutErased } from "./erase";
 import { ingest } from "./ingest";
 
 /** Attempts after which a letter is put away that fails for no reason that passes. */
@@ -79,10 +79,7 @@ async function fold(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promis
   const [first, ...others] = mails;
   if (!first) return;
   try {
-    const events = mails.flatMap(({ body }) => body.events);
-    await ingest(deps, site, events, { isTold: true });
-    deps.tallies.add(site.id, "drained", events.length);
-    for (const mail of mails) mail.ack();
+    await take(deps, site, mails);
   } catch (error) {
     const byKey = [...Map.groupBy(mails, ({ body }) => body.key).values()];
     if (willPass(error) || others.length === 0) await fail(deps, mails, error);
@@ -91,13 +88,23 @@ async function fold(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promis
   }
 }
 
+/** Folds letters together. Throws where one names somebody erased since; when it comes again that is taken out. */
+async function take(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<void> {
+  const events = mails.flatMap(({ body }) => body.events);
+  const unerased = await unerasedOf(
+    site,
+    mails.map(({ body }) => body),
+  );
+  await ingest(deps, site, events, { isTold: true, unerased });
+  deps.tallies.add(site.id, "drained", events.length);
+  for (const mail of mails) mail.ack();
+}
+
 /** Letters of one visitor: after one that fails none of the later ones is folded before it. */
 async function foldOneByOne(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<void> {
   for (const [i, mail] of mails.entries()) {
     try {
-      await ingest(deps, site, mail.body.events, { isTold: true });
-      deps.tallies.add(site.id, "drained", mail.body.events.length);
-      mail.ack();
+      await take(deps, site, [mail]);
     } catch (error) {
       await fail(deps, [mail], error);
       if (isPoison(mail, error)) continue;

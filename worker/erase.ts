@@ -7,7 +7,7 @@ import { plainAddress } from "./core/addresses";
 import { DAY_MS } from "./core/duration";
 import { isEmail, LEAD_KEY, statedKeys } from "./core/identity";
 import { dig } from "./core/read";
-import { erasedAt, forgetErased } from "./db/dead";
+import { erasedAt, forgetErased, type Unerased } from "./db/dead";
 import { deleteLead } from "./db/erase";
 import { type Lead, readLead } from "./db/leads";
 import { refusalOf } from "./db/refusal";
@@ -69,9 +69,24 @@ function addressesOf({ state, keys }: Lead): string[] {
   return [...new Set(addresses)];
 }
 
+/** The keys by which a letter may be somebody's. */
+export const keysOf = ({ key, events }: Pick<Letter, "key" | "events">): string[] => [
+  ...new Set([key, ...events.flatMap(({ event }) => statedKeys(event))]),
+];
+
+/** What must still hold when letters are written, for somebody may be erased just then: whom they name is not. */
+export async function unerasedOf(
+  { secret }: SiteRules,
+  letters: readonly Pick<Letter, "key" | "events" | "acceptedAt">[],
+): Promise<Unerased[]> {
+  const hashes = await addressHashes(secret, [...new Set(letters.flatMap(keysOf))]);
+  return letters.flatMap((letter) =>
+    keysOf(letter).map((key) => ({ hash: hashes.get(key) ?? "", since: letter.acceptedAt })),
+  );
+}
+
 /** Takes out of letters the events of who was erased after they were accepted, and from the queue what is left empty. */
 export async function withoutErased(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<Mail[]> {
-  const keysOf = ({ key, events }: Letter) => [key, ...events.flatMap(({ event }) => statedKeys(event))];
   const hashes = await addressHashes(site.secret, [...new Set(mails.flatMap(({ body }) => keysOf(body)))]);
   const erased = await erasedAt(deps.db, site.id, [...hashes.values()]);
   if (erased.size === 0) return [...mails];

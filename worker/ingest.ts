@@ -4,11 +4,13 @@
  */
 import { keysToLookUp, VISITOR_KEY } from "./core/identity";
 import type { Received } from "./core/message";
+import { type Unerased, unlessErased } from "./db/dead";
 import { pause, type Signal } from "./db/deadline";
 import type { LeadRow } from "./db/leads";
 import type { LeadWrite } from "./db/plan";
 import { refusalOf, SharedFailure } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
+import { unlessSuppressed } from "./db/suppressions";
 import { knownMessages, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
@@ -38,6 +40,8 @@ export interface Terms {
   isTold?: boolean;
   /** Whether the events count towards the site's events of the day. */
   isBudgeted?: boolean;
+  /** Where the events have waited: whom they name, who must not have been erased since they were accepted. */
+  unerased?: readonly Unerased[];
   /** Where the events can wait elsewhere; aborted when nobody waits here any more: then no new try is begun. */
   signal?: Readonly<Signal>;
 }
@@ -96,9 +100,12 @@ async function tryToWrite(
     const read = new Set<string>();
     try {
       const door = await Doorkeeper.of(site, events);
-      const early = tries === 0 && door.hasNothingToAsk && (await tryAsNew(deps, site, keys, events, terms));
+      const early =
+        tries === 0 && door.hasNothingToAsk && !terms.unerased && (await tryAsNew(deps, site, keys, events, terms));
       if (early) return early;
       const plan = await resolve(deps, site, keys, events, read, door);
+      // What waits elsewhere may be of somebody erased since it was read, as is seen to there.
+      if (terms.signal?.aborted) break;
       if (!plan.held || [...plan.drafts].some(isChanged)) {
         const asked = received.at(-1);
         const isHushed = !terms.isTold && plan.turnedAway.size > 0;
@@ -117,7 +124,7 @@ async function tryToWrite(
       const isTrouble = refusal === "transient" && !(error instanceof SharedFailure);
       const canWait = isTrouble && terms.signal !== undefined && tries > 0;
       for (const id of read) deps.leads.drop(id);
-      if (refusal === null || refusal === "fenced" || refusal === "outdated" || canWait) throw error;
+      if (refusal === null || ["fenced", "outdated", "erased"].includes(refusal) || canWait) throw error;
       if (refusal === "conflict" || refusal === "transient")
         deps.tallies.add(site.id, refusal === "conflict" ? "conflicts" : "retries");
       if (refusal === "over_budget") throw deps.budget.spend(site);
@@ -194,12 +201,16 @@ async function write(
   site: SiteRules,
   drafts: Draft[],
   door: Doorkeeper,
-  { isBudgeted }: Terms,
+  { isBudgeted, unerased }: Terms,
 ): Promise<LeadRow[]> {
   const ids = drafts.flatMap(({ fresh }) => fresh);
+  const guards = [
+    ...(door.asked.length > 0 ? [unlessSuppressed(deps.db, site.id, door.asked)] : []),
+    ...(unerased ? [unlessErased(deps.db, site.id, unerased)] : []),
+  ];
   const note = isBudgeted ? deps.budget.count(site, ids.length) : null;
   try {
-    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(writeOf), door.asked, note);
+    const { rows, noted } = await writeAndTell(deps, site.id, ids, drafts.map(writeOf), guards, note);
     deps.budget.heard(site, noted);
     return rows;
   } catch (error) {

@@ -29,10 +29,10 @@ export async function writeAndTell(
   siteId: string,
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
-  unsuppressed: readonly string[] = [],
+  guards: readonly D1PreparedStatement[] = [],
   usage: UsageNote | null = null,
 ): Promise<Written> {
-  const written = await writeLeads(deps.db, siteId, messageIds, writes, deps.clock(), unsuppressed, usage);
+  const written = await writeLeads(deps.db, siteId, messageIds, writes, deps.clock(), guards, usage);
   if (written.waiting > 0) deps.outbox.note(deps.database);
   return written;
 }

@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Letter, Mail } from "../../worker/backlog";
 import { LETTER_MAX_BYTES, lettersOf } from "../../worker/backlog";
+import { buryAll } from "../../worker/dead";
 import type { Deps } from "../../worker/deps";
 import { drain } from "../../worker/drain";
 import type { Env } from "../../worker/env";
@@ -11,6 +12,7 @@ import worker from "../../worker/index";
 import { type Api, type Message, PLAIN_RULES, page, type Site, unique } from "../support/api";
 import { FaultyDatabase } from "../support/faults";
 import { ADMIN_KEY, DB, expectTheLaw, loggedIds, startIsolate } from "./app";
+import { held } from "./traces";
 
 const OVERLOADED = "D1 DB is overloaded. Requests queued for too long.";
 const BUG = "no such column: nonsense";
@@ -357,6 +359,43 @@ describe("who is erased while beacons wait", () => {
     expect(await site.leadStatus(`email:${email}`)).toBe(404);
     expect(await site.leadStatus(`visitor:${visitor}`)).toBe(404);
     expect(await site.lead(`visitor:${elsewhere}`)).toMatchObject({ pageviews: 1, email: null });
+  });
+});
+
+describe("who is erased just when what waited is written", () => {
+  /** A letter that names somebody; `doing` it with the letter meets the erasure before the n-th batch. */
+  async function erasedMeanwhile(n: number, doing: (deps: Deps, mails: Mail[]) => Promise<void>) {
+    const shelf = new Shelf();
+    const { deps, site, hook } = await held({ BEACONS: shelf as unknown as Queue<Letter> });
+    const visitor = unique("v");
+    const email = `${visitor}@acme.example`;
+    await site.import([identify(visitor, { email })]);
+    const event = { messageId: unique("m"), type: "identify" as const, timestamp: 0, visitor, traits: { email } };
+    const key = `visitor:${visitor}`;
+    const events = [{ event, key, visitor, index: 0 }];
+    shelf.letters.push({ v: 1, siteId: site.id, key, acceptedAt: deps.tick(), events });
+    const { mails, acked } = shelf.take();
+    const erase = async () =>
+      void expect((await site.rest(`/v1/leads/visitor:${visitor}`, { method: "DELETE" })).status).toBe(204);
+    // Held, so that it is not read among those batches.
+    await deps.sites.find(site.id);
+    hook(n, erase);
+    await doing(deps, mails).catch(() => {});
+    expect(acked).toEqual([]);
+    // When it comes again, nothing of it is left.
+    await doing(deps, mails);
+    expect(acked).toEqual(["mail0"]);
+    expect(await site.leadStatus(`email:${email}`)).toBe(404);
+    expect(await site.leadStatus(`visitor:${visitor}`)).toBe(404);
+    expect((await site.rest<DeadPage>("/v1/dead-letters")).body.data).toEqual([]);
+  }
+
+  test.each([0, 1])("does not come back with it, before batch %i", async (n) => {
+    await erasedMeanwhile(n, drain);
+  });
+
+  test("does not come back from among the dead", async () => {
+    await erasedMeanwhile(0, buryAll);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What the tests of erasure share: somebody whose every text holds a marker, and where a text stands in the database. */
 import { expect } from "vitest";
 import { type Message, PLAIN_RULES, type Problem, page, type Site, track, unique } from "../support/api";
-import { DB, startApi } from "./app";
+import { type AppOptions, DB, startApi, startIsolate } from "./app";
 
 export const RULES = {
   ...PLAIN_RULES,
@@ -78,8 +78,8 @@ export async function somebody(site: Site, marker: string): Promise<Message[]> {
   return sent;
 }
 
-/** Two isolates: `site` is called in one, and of the other (`api`) the n-th batch from now waits for some work. */
-export async function held() {
+/** Two isolates: `site` is called in one, and of the other (`api`, `deps`) the n-th batch from now waits for some work. */
+export async function held(env: AppOptions["env"] = {}) {
   let left = -1;
   let work = async () => {};
   const db = new Proxy(DB, {
@@ -92,10 +92,10 @@ export async function held() {
       };
     },
   });
-  const site = await startApi().createSite(PLAIN_RULES);
+  const site = await startApi({ env }).createSite(PLAIN_RULES);
   const hook = (n: number, what: () => Promise<void>) => {
     left = n;
     work = what;
   };
-  return { api: startApi({ db }), site, hook };
+  return { ...startIsolate({ db, env }), site, hook };
 }

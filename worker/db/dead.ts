@@ -1,22 +1,32 @@
 /** Letters that could not be folded, and which leads were erased since letters were written. */
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { notFenced, unlessFencedIn } from "./fences";
+import { notFenced, unlessFenced, unlessFencedIn } from "./fences";
 import { deadLetters } from "./schema";
 
 /** A letter that is kept to be looked at. */
 export type DeadLetter = Omit<typeof deadLetters.$inferSelect, "siteId">;
 
-/** Keeps letters; one that is kept already stays as it is. */
-export async function insertDead(db: D1Database, siteId: string, letters: readonly DeadLetter[]): Promise<void> {
-  const d1 = drizzle(db);
-  const [first, ...others] = letters.map((letter) =>
-    d1
-      .insert(deadLetters)
-      .values({ ...letter, siteId })
-      .onConflictDoNothing(),
-  );
-  if (first) await d1.batch([unlessFencedIn(d1, siteId), first, ...others]);
+/** Keeps letters; one that is kept already stays as it is. Refused where somebody they name was erased meanwhile. */
+export async function insertDead(
+  db: D1Database,
+  siteId: string,
+  letters: readonly DeadLetter[],
+  unerased: readonly Unerased[],
+): Promise<void> {
+  if (letters.length === 0) return;
+  await db.batch([
+    unlessFenced(db, siteId),
+    unlessErased(db, siteId, unerased),
+    ...letters.map(({ id, keys, events, reason, diedAt }) =>
+      db
+        .prepare(
+          `INSERT INTO dead_letters (site_id, id, keys, events, reason, died_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+           ON CONFLICT DO NOTHING`,
+        )
+        .bind(siteId, id, JSON.stringify(keys), JSON.stringify(events), reason, diedAt),
+    ),
+  ]);
 }
 
 /** Letters of a site after one, in the order in which they were accepted. */
@@ -87,6 +97,22 @@ export async function erasedAt(
     .bind(siteId, JSON.stringify(hashes))
     .all<{ hash: string; at: number }>();
   return new Map(results.map(({ hash, at }) => [hash, at]));
+}
+
+/** A lead's key, as a hash, that must not have been erased at or after an instant, ms. */
+export interface Unerased {
+  hash: string;
+  since: number;
+}
+
+/** Refuses its batch (NULL in hash) where one of some keys was erased since; writes nothing. */
+export function unlessErased(db: D1Database, siteId: string, unerased: readonly Unerased[]): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO erased (site_id, hash, at) SELECT ?1, NULL, 0 FROM json_each(?2) k CROSS JOIN erased e
+       ON e.site_id = ?1 AND e.hash = k.value ->> 'hash' WHERE e.at >= k.value ->> 'since' LIMIT 1`,
+    )
+    .bind(siteId, JSON.stringify(unerased));
 }
 
 /** Forgets who was erased before an instant, ms. */

@@ -30,8 +30,8 @@ export async function readingAgain<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why a write was refused; but for `over_budget`, `fenced` and `outdated` (rules), trying again at once can help. */
-export type Refusal = "duplicate" | "conflict" | "over_budget" | "fenced" | "outdated" | "transient";
+/** Why a write was refused; but for `over_budget`, `fenced`, `outdated` (rules) and `erased`, trying again at once can help. */
+export type Refusal = "duplicate" | "conflict" | "over_budget" | "fenced" | "outdated" | "erased" | "transient";
 
 /** Errors of D1 after which the same write may be tried again (its documentation, "Debug D1"). */
 const TRANSIENT = [
@@ -60,6 +60,7 @@ export function refusalOf(error: unknown): Refusal | null {
   if (says("site_fenced", "NOT NULL constraint failed: messages.site_id")) return "fenced";
   if (says("NOT NULL constraint failed: leads.rules_version")) return "outdated";
   if (says("messages.id")) return "duplicate";
+  if (says("erased.hash")) return "erased";
   if (says("usage.events")) return "over_budget";
   if (says("lead_conflict", "identities.key", "identities.lead_id")) return "conflict";
   return says(...TRANSIENT) ? "transient" : null;

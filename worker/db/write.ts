@@ -11,7 +11,6 @@ import { logStatement, rewriteStatements } from "./log";
 import { outboxStatement } from "./outbox";
 import type { LeadWrite } from "./plan";
 import { rowAfter, upsert } from "./row";
-import { unlessSuppressed } from "./suppressions";
 
 /** How many events of a UTC day are to be added to a site's, unless it has had `most` already. */
 export interface UsageNote {
@@ -31,8 +30,8 @@ export interface Written {
 }
 
 /**
- * Ids, leads, usage and deliveries are written together or not at all, at `now` ms. `unsuppressed`: hashes of addresses
- * that were let in; one that was suppressed since refuses the batch.
+ * Ids, leads, usage and deliveries are written together or not at all, at `now` ms. `guards`: statements that write nothing
+ * and refuse the batch where something has changed since it was looked at.
  */
 export async function writeLeads(
   db: D1Database,
@@ -40,7 +39,7 @@ export async function writeLeads(
   messageIds: readonly string[],
   writes: readonly LeadWrite[],
   now: number,
-  unsuppressed: readonly string[] = [],
+  guards: readonly D1PreparedStatement[] = [],
   usage: UsageNote | null = null,
 ): Promise<Written> {
   const leads = await Promise.all(writes.map((write) => leadStatements(db, write)));
@@ -48,7 +47,7 @@ export async function writeLeads(
   const statements = [
     ...(usage ? [usageStatement(db, siteId, usage)] : []),
     messageIds.length > 0 ? messageStatement(db, siteId, await messageDigests(messageIds)) : unlessFenced(db, siteId),
-    ...(unsuppressed.length > 0 ? [unlessSuppressed(db, siteId, unsuppressed)] : []),
+    ...guards,
     ...leads.flatMap(({ statements }) => statements),
     ...(outbox ? [outbox] : []),
   ];
