@@ -201,7 +201,8 @@ class Resolution implements Resolved {
 
   /** Gives an event to its lead, after what it says of identity has been acted on. */
   async place({ event, key, visitor, place, acceptedAt }: Placed): Promise<void> {
-    if (event.link === key && this.isGone(key)) return;
+    // What is done with a mail begins no lead by itself: an address whose owner was erased has been named once already.
+    if (event.link === key && event.type !== "identify" && !this.owners.has(key)) return;
     let mine = this.owners.get(key) ?? (await this.newcomer(key));
     if (mine.lead.tail.has(event.messageId)) return;
     if (claimsTooMuch(event, mine.lead.state)) {

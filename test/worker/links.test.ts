@@ -304,6 +304,17 @@ describe("links are made", () => {
   });
 });
 
+test("an old mail does not bring back whose address was erased", async () => {
+  const email = "once@one.example";
+  const { open, click } = await made({ email });
+  await follow(open);
+  erased.push(...(await site.events(`email:${email}`)).map(({ messageId }) => messageId));
+  expect((await site.rest(`/v1/leads/email:${email}`, { method: "DELETE" })).status).toBe(204);
+  for (const again of [open, open]) expect((await follow(again)).status).toBe(200);
+  expect((await follow(click, { "User-Agent": "curl/8.0" })).status).toBe(302);
+  expect(await site.leadStatus(`email:${email}`)).toBe(404);
+});
+
 test("a lead that is gone takes no opens and no clicks, and its links still lead somewhere", async () => {
   await named("gone", { userId: "gone", traits: { email: "gone@one.example" } });
   const { open, click } = await made({ lead: "user:gone" });
