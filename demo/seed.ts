@@ -4,10 +4,14 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { ROOT } from "./runtime.ts";
 import { StartError } from "./start-error.ts";
 
 const WRITE_KEY = "demo";
+/** How long a busy database is asked again, ms, and the pause before that. */
+const BUSY_MAX_MS = 60_000;
+const BUSY_PAUSE_MS = 250;
 
 interface Seed {
   /** Where the API is. */
@@ -17,12 +21,16 @@ interface Seed {
 }
 
 export async function seed({ api, key, origins }: Seed): Promise<void> {
-  const call = (method: string, path: string, body: string | null) =>
-    fetch(api + path, {
-      method,
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body,
-    });
+  const deadline = Date.now() + BUSY_MAX_MS;
+  const call = async (method: string, path: string, body: string | null): Promise<Response> => {
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    for (;;) {
+      const answer = await fetch(api + path, { method, headers, body });
+      // Visitors of before may be sending what they kept: that the database is busy is no reason to turn them away.
+      if (answer.status !== 503 || Date.now() > deadline) return answer;
+      await pause(BUSY_PAUSE_MS);
+    }
+  };
   const created = await call("POST", "/v1/sites", JSON.stringify({ name: "Demo", origins, writeKey: WRITE_KEY }));
   if (created.status === 409) {
     const listed = await call("GET", "/v1/sites", null);

@@ -1,9 +1,12 @@
 /** `npm start` as its user meets it: what it prints, what it refuses and why, and that nothing survives its end. */
 import { spawn } from "node:child_process";
 import { cp, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { seed } from "../../demo/seed.ts";
 import { type Server, startServer } from "../support/server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -88,6 +91,20 @@ test("seeds the demo site once", async () => {
   const before = await rules(first);
   await first.stop();
   expect(await rules(await started({ state }))).toEqual(before);
+});
+
+test("a database that is busy is asked again for the demo site", async () => {
+  const asked: string[] = [];
+  const busy = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(asked.length % 2 === 1 ? 503 : 200, { "content-type": "application/json" }).end("{}");
+  });
+  await new Promise<void>((ready) => busy.listen(0, "127.0.0.1", ready));
+  const { port } = busy.address() as AddressInfo;
+  await seed({ api: `http://127.0.0.1:${port}`, key: "k3y", origins: [] });
+  busy.close();
+  const rules = "PUT /v1/rules?site=demo";
+  expect(asked).toEqual(["POST /v1/sites", "POST /v1/sites", rules, rules]);
 });
 
 test("killed outright, it leaves neither port nor database behind", async () => {
