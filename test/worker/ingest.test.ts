@@ -200,6 +200,11 @@ describe("limits, on each side", () => {
   });
 });
 
+test("a body whose sentAt is an empty text does not say when it was sent", async () => {
+  const body = { writeKey: site.writeKey, sentAt: "", batch: [page(unique("v"))] };
+  expect(await api.json("/v1/batch", { body })).toMatchObject({ status: 200, body: { rejected: [] } });
+});
+
 test("what is kept equals a replay of the log", async () => {
   await expectTheLaw(site.id);
   expect(await DB.prepare("SELECT count(*) n FROM leads").first("n")).toBeGreaterThan(10);

@@ -157,7 +157,7 @@ function readBatch(
   body: JsonObject,
   batch: unknown[],
 ): { events: Received[]; rejected: Rejection[] } {
-  const sentAt = body.sentAt === undefined || body.sentAt === null ? null : clientTime(body.sentAt);
+  const sentAt = (body.sentAt ?? "") === "" ? null : clientTime(body.sentAt);
   if (sentAt === undefined) throw new Failure("invalid_request", '"sentAt" must be an ISO 8601 time.');
   // Who calls with a secret key is a server, which may state its visitor's agent but has none of a visitor's itself.
   const agent = (trusted ? undefined : c.req.header("User-Agent")) ?? "";
