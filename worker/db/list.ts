@@ -1,5 +1,21 @@
 /** Lists of leads, page by page: keyset cursors, so that writes in between neither skip nor repeat a lead. */
-import { and, asc, desc, eq, getTableColumns, gt, gte, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  isNotNull,
+  lt,
+  lte,
+  ne,
+  or,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { unionAll } from "drizzle-orm/sqlite-core";
 import { ANY_SCORE, meet } from "../core/band";
@@ -63,9 +79,8 @@ export async function listLeads(db: D1Database, query: LeadQuery): Promise<Liste
   const { sort, siteId, limit, account, q } = query;
   const range = within(wantedScores(query));
   // Few, whatever the order: they are found by that and sorted then.
-  const few = account === undefined ? q !== undefined && gte(leads.searchText, "") : isOfAccount(account);
-  if (few)
-    return await select(db, query, [and(eq(leads.siteId, siteId), few, range, further(query))], order(sort), limit);
+  const few = account !== undefined ? isOfAccount(siteId, account) : q !== undefined && isFound(siteId, q);
+  if (few) return await select(db, query, [and(few, range, further(query))], order(sort), limit);
   if (sort === "-score" || sort === "score") return await select(db, query, partsByScore(query), order(sort), limit);
   const all = and(eq(leads.siteId, siteId), range, further(query));
   if (sort === "-lastSeen") return await listBySight(db, query, all);
@@ -73,8 +88,15 @@ export async function listLeads(db: D1Database, query: LeadQuery): Promise<Liste
 }
 
 /** Their text begins with a line of that. */
-const isOfAccount = (account: string) =>
-  and(gte(leads.searchText, `${account}\n`), lt(leads.searchText, `${account}\v`));
+const isOfAccount = (siteId: string, account: string) =>
+  and(eq(leads.siteId, siteId), gte(leads.searchText, `${account}\n`), lt(leads.searchText, `${account}\v`));
+
+/** Their text holds that. By pairs, for which SQLite reads the index alone and then the rows of who was found. */
+const isFound = (siteId: string, q: string) =>
+  sql`(${leads.siteId}, ${leads.id}) IN (SELECT site_id, id FROM leads
+    WHERE site_id = ${siteId} AND search_text >= '' AND ${holds(sql`search_text`, q)})`;
+
+const holds = (text: SQLWrapper, q: string) => sql`instr(${text}, ${q.toLowerCase()}) > 0`;
 
 /** Leads of parts that have none in common. */
 async function select(
@@ -239,7 +261,7 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
     known === undefined ? undefined : eq(leads.known, known),
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; this needs none.
-    q === undefined ? undefined : sql`instr(${leads.searchText}, ${q.toLowerCase()}) > 0`,
+    q === undefined ? undefined : holds(leads.searchText, q),
     activeSince === undefined ? undefined : gte(inState("active"), activeSince),
     dimension === undefined || minScore === undefined ? undefined : gte(dimensionScore(dimension), minScore),
     dimension === undefined || maxScore === undefined ? undefined : lte(dimensionScore(dimension), maxScore),
