@@ -183,7 +183,7 @@ describe("a message is rejected, or kept harmlessly", () => {
     ["a text", "rejected", '"page"'],
     ["an array", "rejected", "[[]]"],
     ["an empty object", "rejected", "{}"],
-    ["empty texts beside a visitor", "kept", '{"type":"page","anonymousId":"@V@","userId":"","name":"","sentAt":""}'],
+    ["empty texts beside a visitor", "kept", '{"type":"page","anonymousId":"@V@","userId":"","name":"","event":""}'],
     ["empty texts and no identity", "rejected", '{"type":"page","anonymousId":"","userId":""}'],
     ["an empty type", "rejected", '{"type":"","anonymousId":"@V@"}'],
     ["a track of nothing", "rejected", '{"type":"track","anonymousId":"@V@","event":""}'],

@@ -185,10 +185,14 @@ export function receive(raw: unknown, index: number, reception: Reception): Rece
   return received(message, timestamp, index, reception);
 }
 
-/** A field with an empty text says nothing: `userId: user?.id ?? ""` is everyday code. */
+/** Ids and names that say nothing where they are empty texts: `userId: user?.id ?? ""` is everyday code. */
+const MAY_BE_EMPTY = ["messageId", "anonymousId", "userId", "previousId", "groupId", "event", "name"];
+
 function withoutEmpty(message: JsonObject): JsonObject {
-  if (!Object.values(message).includes("")) return message;
-  return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== ""));
+  if (!MAY_BE_EMPTY.some((name) => message[name] === "")) return message;
+  return Object.fromEntries(
+    Object.entries(message).filter(([name, value]) => value !== "" || !MAY_BE_EMPTY.includes(name)),
+  );
 }
 
 /** Bytes of a text in UTF-8; of one that is short enough however it is written, at least its characters. */
