@@ -8,8 +8,14 @@ import type { LeadWrite } from "./plan";
  * Removes a lead that goes up in another, and leaves its id as a key of the other. The first statement refuses the
  * batch (NULL in lead_id) if the lead is no longer as it was read.
  */
-export function absorbStatements(db: D1Database, lost: Lead, { keys }: LeadWrite, row: LeadRow): D1PreparedStatement[] {
-  const stored = lost.keys.filter((key) => !keys.free.includes(key));
+export function absorbStatements(
+  db: D1Database,
+  lost: Lead,
+  { after, keys }: LeadWrite,
+  row: LeadRow,
+): D1PreparedStatement[] {
+  // But for what is another's by now: of two who write it as theirs the last would have it.
+  const stored = lost.keys.filter((key) => after.keys.includes(key) && !keys.free.includes(key));
   return [
     db
       .prepare(
