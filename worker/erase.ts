@@ -74,12 +74,16 @@ export const keysOf = ({ key, events }: Pick<Letter, "key" | "events">): string[
   ...new Set([key, ...events.flatMap(({ event }) => statedKeys(event))]),
 ];
 
+/** What is kept of who is erased, by the keys of letters. */
+const hashesOf = ({ secret }: SiteRules, letters: readonly Pick<Letter, "key" | "events">[]) =>
+  addressHashes(secret, [...new Set(letters.flatMap(keysOf))]);
+
 /** What must still hold when letters are written, for somebody may be erased just then: whom they name is not. */
 export async function unerasedOf(
-  { secret }: SiteRules,
+  site: SiteRules,
   letters: readonly Pick<Letter, "key" | "events" | "acceptedAt">[],
 ): Promise<Unerased[]> {
-  const hashes = await addressHashes(secret, [...new Set(letters.flatMap(keysOf))]);
+  const hashes = await hashesOf(site, letters);
   return letters.flatMap((letter) =>
     keysOf(letter).map((key) => ({ hash: hashes.get(key) ?? "", since: letter.acceptedAt })),
   );
@@ -87,7 +91,10 @@ export async function unerasedOf(
 
 /** Takes out of letters the events of who was erased after they were accepted, and from the queue what is left empty. */
 export async function withoutErased(deps: Deps, site: SiteRules, mails: readonly Mail[]): Promise<Mail[]> {
-  const hashes = await addressHashes(site.secret, [...new Set(mails.flatMap(({ body }) => keysOf(body)))]);
+  const hashes = await hashesOf(
+    site,
+    mails.map(({ body }) => body),
+  );
   const erased = await erasedAt(deps.db, site.id, [...hashes.values()]);
   if (erased.size === 0) return [...mails];
   const isErased = (key: string, at: number) => (erased.get(hashes.get(key) ?? "") ?? 0) >= at;
