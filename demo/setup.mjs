@@ -36,9 +36,7 @@ function isInstalled() {
 
 function install() {
   console.error("kelvin: installing packages (once, one to three minutes)");
-  // No package here needs its install script; not running any is faster and safer.
-  const args = ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"];
-  args.push("--loglevel=error");
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;
   const [command, all] = npm?.endsWith("js") ? [process.execPath, [npm, ...args]] : ["npm", args];
   const run = spawnSync(command, all, {
