@@ -1,5 +1,5 @@
 /**
- * Random sequences of whatever can happen to a site: beacons, resends, claims, joins, splits, erasures, notes, rules,
+ * Random sequences of whatever can happen to a site: beacons, some of them late, resends, claims, aliases, joins, splits, erasures, notes, rules,
  * time; isolates that die, a database and a queue that fail, letters that come again, die and are replayed. After each
  * step the law holds: every lead is what the naive model finds in its log, no message counts twice, and what was
  * acknowledged is in a log or still waits.
@@ -76,6 +76,8 @@ const VERSIONS: RulesDocument[] = [
 const isolate = fc.nat(1);
 const visitor = fc.constantFrom(...VISITORS);
 const what = fc.constantFrom("page", "pricing", "form");
+/** How long ago, in ms, a beacon's messages happened. */
+const ago = fc.constantFrom(0, 0, 0, 50 * MINUTE, DAY, 9 * DAY);
 
 const step = fc.oneof(
   {
@@ -85,6 +87,7 @@ const step = fc.oneof(
       isolate,
       visitor,
       whats: fc.array(what, { minLength: 1, maxLength: 3 }),
+      ago,
       /** The same to the other isolate at the same time. */
       isTwice: fc.boolean(),
     }),
@@ -109,6 +112,17 @@ const step = fc.oneof(
       isolate,
       visitor,
       whos: fc.array(fc.nat(USERS.length - 1), { minLength: 2, maxLength: 4 }),
+      isProved: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant("alias" as const),
+      isolate,
+      visitor,
+      /** Of a user, or of another visitor. */
+      to: fc.constantFrom(...USERS, ...VISITORS),
       isProved: fc.boolean(),
     }),
   },
@@ -225,7 +239,7 @@ class World {
     switch (one.does) {
       case "beacon": {
         const isolates = one.isTwice ? [one.isolate, one.isolate + 1] : [one.isolate];
-        return await this.beacon(isolates, one.visitor, one.whats);
+        return await this.beacon(isolates, one.visitor, one.whats, one.ago);
       }
       case "resend": {
         const again = this.sent[one.which % Math.max(1, this.sent.length)];
@@ -243,6 +257,12 @@ class World {
           this.message(one.visitor, "pricing"),
         ]);
         return await this.post(one.isolate, batch, one.isProved);
+      }
+      case "alias": {
+        const { messageId } = this.message(one.visitor, "page");
+        const now = (USERS as readonly string[]).includes(one.to) ? { userId: one.to } : { anonymousId: one.to };
+        const alias = { type: "alias", messageId, previousId: one.visitor, ...now };
+        return await this.post(one.isolate, [alias], one.isProved);
       }
       case "publish":
         return void (await this.rest(one.isolate, "/v1/rules", { method: "PUT", body: VERSIONS[one.version] }));
@@ -298,8 +318,9 @@ class World {
     }
   }
 
-  private async beacon(isolates: number[], visitor: string, whats: readonly string[]): Promise<void> {
-    const batch = whats.map((kind) => this.message(visitor, kind));
+  private async beacon(isolates: number[], visitor: string, whats: readonly string[], ago = 0): Promise<void> {
+    const timestamp = new Date(this.now - ago).toISOString();
+    const batch = whats.map((kind) => ({ ...this.message(visitor, kind), timestamp }));
     await Promise.all(isolates.map((isolate) => this.post(isolate, batch, false)));
   }
 
@@ -359,8 +380,13 @@ class World {
     // What names the lead and waits goes as well, and need not be in anybody's log.
     const keys = new Set(JSON.parse(row?.keys ?? "[]") as string[]);
     for (const { message } of this.sent) {
-      const { messageId, anonymousId, userId, traits } = message;
-      const named = [`visitor:${anonymousId}`, `user:${userId}`, `email:${(traits as Message | undefined)?.email}`];
+      const { messageId, anonymousId, previousId, userId, traits } = message;
+      const named = [
+        `visitor:${anonymousId}`,
+        `visitor:${previousId}`,
+        `user:${userId}`,
+        `email:${(traits as Message | undefined)?.email}`,
+      ];
       const isWaiting = this.fates.get(messageId) === "queued" && !after.has(messageId);
       if (isWaiting && named.some((key) => keys.has(key))) this.fates.set(messageId, "maybe");
     }
