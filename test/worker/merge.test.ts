@@ -243,6 +243,19 @@ test("an isolate that holds an older row of the visitor joins it all the same", 
   expect((await site.lead("user:u")).pageviews).toBe(4);
 });
 
+test("an isolate that reads a lead again finds it no more under what another isolate has given away since", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const elsewhere: Site = Object.create(site, { api: { value: startApi({ clock: () => now }) } });
+  await site.import([identify("home", { userId: "ann" })]);
+  await site.post([identify("pc", { userId: "ann" })]);
+  await elsewhere.import([{ type: "alias", anonymousId: "phone", previousId: "pc" }]);
+  await site.import([{ type: "track", event: "Called", userId: "ann" }]);
+  await site.post([page("pc")]);
+  const { visitors } = await site.lead("visitor:pc");
+  expect(visitors.map(({ id }) => id)).toContain("phone");
+  expect((await site.lead("user:ann")).pageviews).toBe(0);
+});
+
 test("two verified users in turn are two leads, also after one of them is merged", async () => {
   const site = await siteWith(PLAIN_RULES);
   await site.import([page("v"), identify("v", { userId: "first" })]);

@@ -2,6 +2,7 @@
  * Leads that this isolate wrote last, so that the next beacon of a visitor needs no read. A row may be out of date:
  * the write carries its version and is refused then.
  */
+import { LEAD_KEY } from "../core/identity";
 import type { LeadRow } from "./leads";
 
 /** Most characters of rows held, about 32 MB of an isolate's 128. */
@@ -16,10 +17,10 @@ export class LeadCache {
   get(siteId: string, key: string): LeadRow | undefined {
     const id = this.owners.get(`${siteId} ${key}`);
     const row = id === undefined ? undefined : this.rows.get(id);
-    if (row) {
-      this.rows.delete(row.id);
-      this.rows.set(row.id, row);
-    }
+    // Under another key it may have been read again since, after another isolate gave this one away.
+    if (!row || !isFoundUnder(key, row)) return undefined;
+    this.rows.delete(row.id);
+    this.rows.set(row.id, row);
     return row;
   }
 
@@ -48,6 +49,12 @@ export class LeadCache {
     this.owners.clear();
     this.chars = 0;
   }
+}
+
+/** Whether a key is among those of a row: as in hasKey of implied.ts. */
+function isFoundUnder(key: string, { id, keys }: LeadRow): boolean {
+  const quoted = JSON.stringify(key);
+  return key === LEAD_KEY + id || keys.startsWith(`[${quoted}`) || keys.includes(`,${quoted}`);
 }
 
 function size(row: LeadRow): number {
