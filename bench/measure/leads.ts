@@ -121,6 +121,7 @@ async function measureSize(host: Host, site: BenchSite, size: number, options: L
     ["list, first page", `/v1/leads?limit=${PAGE}`],
     ["list, next page", `/v1/leads?limit=${PAGE}&cursor=${encodeURIComponent(first.nextCursor)}`],
     ["list, temperature=warm", `/v1/leads?limit=${PAGE}&temperature=warm`],
+    ["list, known=true", `/v1/leads?limit=${PAGE}&known=true`],
     ["list, sort=-lastSeen", `/v1/leads?limit=${PAGE}&sort=-lastSeen`],
     ["list, account=", `/v1/leads?limit=${PAGE}&account=acme1.example`],
     ["search, q=", `/v1/leads?limit=${PAGE}&q=acme1.example`],

@@ -56,30 +56,44 @@ describe("with 3,000 leads a page reads no more than 3 rows a lead", () => {
     // Its leads below are none that new rules have yet to reach.
     await refoldAll(deps);
     await crowd(site, 20);
-    // Half of all have the lowest score, of the others many the same; the rest differ by less than any threshold.
+    // Half of all have the lowest score, of the others many the same; the rest differ by less than any threshold. One in seven is known.
     await DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2),
          t AS (SELECT row_number() OVER (ORDER BY score) - 1 AS k, * FROM leads WHERE site_id = ?1)
        INSERT INTO leads (id, site_id, version, rules_version, state, told, keys, tail, logged, due_at, refresh_at, score,
          scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at)
        SELECT 'lead_copy' || i, site_id, 1, rules_version, state, told, keys, tail, logged, due_at, refresh_at,
-         score + (i % 3 = 1) * i / 100000.0, scores, oldest_at, known, disqualified, outcome_at, last_seen, seen_at
+         score + (i % 3 = 1) * i / 100000.0, scores, oldest_at, i % 7 = 0, disqualified, outcome_at, last_seen - i * 60000, seen_at - i * 60000
        FROM n JOIN t ON t.k = CASE WHEN i % 2 THEN i / 2 % 20 ELSE 0 END`,
     )
       .bind(site.id, LEADS - 20)
       .run();
   });
-  const count = async (told: string) => {
-    const where = told === "" ? "" : `AND told ->> '$.levels.${told.replace("=", "' = '")}'`;
-    const found = await DB.prepare(`SELECT count(*) n FROM leads WHERE site_id = ?1 ${where}`).bind(site.id).first("n");
+  const count = async (where: string) => {
+    const found = await DB.prepare(`SELECT count(*) n FROM leads WHERE site_id = ?1 AND ${where}`)
+      .bind(site.id)
+      .first("n");
     return Number(found);
   };
+  const level = (ladder: string, name: string) =>
+    [`${ladder}=${name}`, `told ->> '$.levels.${ladder}' = '${name}'`] as const;
+  const KNOWN = [
+    ["", "true"],
+    ["known=true", "known"],
+    ["known=false", "NOT known"],
+  ] as const;
+  const LEVELS = [
+    level("temperature", "cold"),
+    level("temperature", "warm"),
+    level("temperature", "hot"),
+    level("stage", "mql"),
+  ];
 
-  test.each(
-    ["", "temperature=cold", "temperature=warm", "temperature=hot", "stage=mql"].flatMap((told) =>
-      ["-score", "score"].map((sort) => [told, sort] as const),
-    ),
-  )("%s sorted by %s, each page", async (told, sort) => {
+  test.each([
+    ...["-score", "score"].flatMap((sort) => [...KNOWN, ...LEVELS].map((filter) => [...filter, sort] as const)),
+    ...KNOWN.map((filter) => [...filter, "-lastSeen"] as const),
+    ["known=true&temperature=cold", "known AND told ->> '$.levels.temperature' = 'cold'", "-score"] as const,
+  ])("%s (%s) sorted by %s, each page", async (told, where, sort) => {
     const ids = new Set<string>();
     const most: number[] = [];
     let walked = 0;
@@ -90,7 +104,7 @@ describe("with 3,000 leads a page reads no more than 3 rows a lead", () => {
     }
     expect(most.length).toBeGreaterThan(5);
     expect(Math.max(...most), `rows of ${most.length} pages`).toBeLessThanOrEqual(3 * LIMIT);
-    expect(walked).toBe(await count(told));
+    expect(walked).toBe(await count(where));
     expect(ids.size, "none twice").toBe(walked);
   });
 });

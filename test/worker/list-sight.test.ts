@@ -62,7 +62,7 @@ test("every page at every limit and filter is the plain sort's", async () => {
       for (const filter of FILTERS) {
         const all = await walk(site, `sort=id&limit=200${filter}`);
         const sorted = all.toSorted(
-          (a, b) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen) || (a.id < b.id ? -1 : 1),
+          (a, b) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen) || (a.id > b.id ? -1 : 1),
         );
         for (const limit of filter === "" ? [3, 7, 30, 200] : [10]) {
           const walked = await walk(site, `sort=-lastSeen&limit=${limit}${filter}`);

@@ -82,9 +82,19 @@ export async function listLeads(db: D1Database, query: LeadQuery): Promise<Liste
   const few = account !== undefined ? isOfAccount(siteId, account) : q !== undefined && isFound(siteId, q);
   if (few) return await select(db, query, [and(few, range, further(query))], order(sort), limit);
   if (sort === "-score" || sort === "score") return await select(db, query, partsByScore(query), order(sort), limit);
-  const all = and(eq(leads.siteId, siteId), range, further(query));
-  if (sort === "-lastSeen") return await listBySight(db, query, all);
-  return await select(db, query, [all], order(sort), limit);
+  const wanted = and(range, further(query));
+  if (sort === "-lastSeen") return await listBySight(db, query, wanted);
+  const all = sort === "id" ? [and(eq(leads.siteId, siteId), wanted)] : ofSite(query, wanted);
+  return await select(db, query, all, order(sort), limit);
+}
+
+/**
+ * Leads of the site, those who are known and those who are not in parts of their own: the indexes of lists begin with
+ * that, so that a list of either reads nobody else, and SQLite merges the two for a list of both.
+ */
+function ofSite({ siteId, known }: LeadQuery, more: SQL | undefined, site: SQL | string = siteId): (SQL | undefined)[] {
+  const sides = known === undefined ? [true, false] : [known];
+  return sides.map((side) => and(eq(leads.siteId, site), eq(leads.known, side), more));
 }
 
 /** Their text begins with a line of that. */
@@ -130,38 +140,32 @@ const SIGHTS_SPARE = 20;
  * SEEN_LAG_MS. Those who fill the page were there at or after what the last of them in the index says, so nobody else was
  * whose entry is older than that by so much. Where a crowd was there within that time, it is sorted by the database.
  */
-async function listBySight(db: D1Database, query: LeadQuery, all: SQL | undefined): Promise<ListedRow[]> {
+async function listBySight(db: D1Database, query: LeadQuery, wanted: SQL | undefined): Promise<ListedRow[]> {
   const { after, limit } = query;
-  const reached = and(all, after ? lte(leads.seenAt, after.value) : isNotNull(leads.seenAt));
+  const reached = and(wanted, after ? lte(leads.seenAt, after.value) : isNotNull(leads.seenAt));
   const most = limit + SIGHTS_SPARE;
-  const found = await select(db, query, [reached], [desc(leads.seenAt)], most);
+  const found = await select(db, query, ofSite(query, reached), [desc(leads.seenAt)], most);
   const oldest = (found[limit - 1]?.seen_at ?? UNSEEN) - SEEN_LAG_MS;
   const isWhole = found.length < most || (found.at(-1)?.seen_at ?? UNSEEN) <= oldest;
-  if (!isWhole) return await select(db, query, [and(reached, gt(leads.seenAt, oldest))], order(query.sort), limit);
-  const later = (a: Position, b: Position) => b.value - a.value || (a.id < b.id ? -1 : 1);
+  const crowd = and(reached, gt(leads.seenAt, oldest));
+  if (!isWhole) return await select(db, query, ofSite(query, crowd), order(query.sort), limit);
+  const later = (a: Position, b: Position) => b.value - a.value || (a.id > b.id ? -1 : 1);
   return found.sort((a, b) => later(a.position, b.position)).slice(0, limit);
 }
 
-/** Leads of one score come as the index of scores has them: read from its end, by descending ids. */
+/** Leads of one value come by their ids, in the direction of the sort: so a cursor is one bound of an index. */
 function order(sort: Sort): SQL[] {
   if (sort === "id") return [asc(leads.id)];
-  return sort === "score" ? [asc(leads.score), desc(leads.id)] : [desc(sortValue(sort)), asc(leads.id)];
+  const to = sort === "score" ? asc : desc;
+  return [to(sortValue(sort)), to(leads.id)];
 }
 
-/** What comes after a position: of the same value, and of those beyond it. */
-function past(sort: Sort, { value, id }: Position) {
-  const by = sortValue(sort);
-  // Said to be few, or SQLite would rather go through all leads by their ids.
-  const isSame = sql`unlikely(${eq(by, value)})`;
-  if (sort === "score") return { tied: and(isSame, lt(leads.id, id)), beyond: gt(by, value) };
-  return { tied: and(isSame, gt(leads.id, id)), beyond: lt(by, value) };
-}
-
+/** What comes after where the page before ended. */
 function further({ sort, after }: LeadQuery): SQL | undefined {
   if (!after) return undefined;
   if (sort === "id") return gt(leads.id, after.id);
-  const { tied, beyond } = past(sort, after);
-  return or(beyond, tied);
+  const beyond = sql.raw(sort === "score" ? ">" : "<");
+  return sql`(${sortValue(sort)}, ${leads.id}) ${beyond} (${after.value}, ${after.id})`;
 }
 
 /**
@@ -178,11 +182,10 @@ function partsByScore(query: LeadQuery): (SQL | undefined)[] {
   return [
     ...partsInside(query, meet(wantedScores(query), band)),
     and(siteNotIndexed(siteId), isDue, rest),
-    and(
-      eq(leads.siteId, siteWithOldLeads(query)),
-      ne(leads.rulesVersion, rulesVersion),
-      sql`(${isDue}) IS NOT TRUE`,
-      rest,
+    ...ofSite(
+      query,
+      and(ne(leads.rulesVersion, rulesVersion), sql`(${isDue}) IS NOT TRUE`, rest),
+      siteWithOldLeads(query),
     ),
   ];
 }
@@ -190,15 +193,13 @@ function partsByScore(query: LeadQuery): (SQL | undefined)[] {
 /** The site of a lead, where SQLite is to go by another index: with the plus by none of all the site's leads. */
 const siteNotIndexed = (siteId: string) => sql`+${leads.siteId} = ${siteId}`;
 
-/** Those of a range of scores: after a cursor those of its own score by themselves, for an OR is no stretch of an index. */
-function partsInside({ siteId, sort, after }: LeadQuery, range: Range): (SQL | undefined)[] {
-  const mine = eq(leads.siteId, siteId);
-  const isReached = after && (sort === "score" ? after.value >= range.low : after.value <= range.high);
-  if (!after || !isReached) return [and(mine, within(range))];
-  const { tied, beyond } = past(sort, after);
+/** Those of a range of scores, from the cursor on. */
+function partsInside(query: LeadQuery, range: Range): (SQL | undefined)[] {
+  const { sort, after } = query;
   // One bound at each end: of two SQLite may begin at the wrong one.
+  const isReached = after && (sort === "score" ? after.value >= range.low : after.value <= range.high);
   const open = sort === "score" ? new Range(-Infinity, range.high) : new Range(range.low, Infinity);
-  return [and(mine, tied, within(range)), and(mine, beyond, within(open))];
+  return ofSite(query, isReached ? and(further(query), within(open)) : within(range));
 }
 
 /** The site's id, where leads of it may be under other rules than those; else NULL, which is no lead's. */
@@ -258,7 +259,8 @@ function filters(query: LeadQuery): (SQL | undefined)[] {
   return [
     gt(leads.lastSeen, UNSEEN),
     told.length > 0 ? or(unsettled, and(...told)) : undefined,
-    known === undefined ? undefined : eq(leads.known, known),
+    // With the plus no index is chosen by it: where one is to be, ofSite says so.
+    known === undefined ? undefined : sql`+${leads.known} = ${Number(known)}`,
     status === undefined ? undefined : eq(inState("status"), status),
     // LIKE patterns end at 50 bytes in D1; this needs none.
     q === undefined ? undefined : holds(leads.searchText, q),

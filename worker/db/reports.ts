@@ -4,9 +4,9 @@ import { LEAD_COLUMNS, type LeadRow, UNSEEN } from "./leads";
 /** Lowest and highest score of a site's leads, as of their last refresh; `null`: it has none. */
 export async function scoreRange(db: D1Database, siteId: string): Promise<{ low: number; high: number } | null> {
   const end = (order: "ASC" | "DESC") =>
-    `(SELECT score FROM leads WHERE site_id = ?1 AND last_seen > ${UNSEEN} ORDER BY score ${order} LIMIT 1)`;
+    `(SELECT score FROM leads WHERE site_id = ?1 AND known = side.value AND last_seen > ${UNSEEN} ORDER BY score ${order} LIMIT 1)`;
   const found = await db
-    .prepare(`SELECT ${end("ASC")} low, ${end("DESC")} high`)
+    .prepare(`SELECT min(${end("ASC")}) low, max(${end("DESC")}) high FROM json_each('[0, 1]') side`)
     .bind(siteId)
     .first<{ low: number | null; high: number | null }>();
   return found && found.low !== null && found.high !== null ? { low: found.low, high: found.high } : null;

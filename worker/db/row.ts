@@ -53,6 +53,7 @@ export function upsert(
     ...(before?.due_at === row.due_at ? [] : ["due_at = excluded.due_at"]),
     ...(before?.seen_at === row.seen_at ? [] : ["seen_at = excluded.seen_at"]),
     ...(before?.score === row.score ? [] : ["score = excluded.score"]),
+    ...(before?.known === row.known ? [] : ["known = excluded.known"]),
     ...(before?.outcome_at === row.outcome_at ? [] : ["outcome_at = excluded.outcome_at"]),
     ...(before?.search_text === row.search_text ? [] : ["search_text = excluded.search_text"]),
   ];
@@ -70,7 +71,7 @@ export function upsert(
        ON CONFLICT (site_id, id) DO UPDATE SET
          version = CASE WHEN leads.version = excluded.version - 1 THEN excluded.version ELSE 0 END,
          rules_version = excluded.rules_version, state = excluded.state, told = excluded.told,
-         refresh_at = excluded.refresh_at, logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, known = excluded.known, disqualified = excluded.disqualified,
+         refresh_at = excluded.refresh_at, logged = excluded.logged, keys = excluded.keys, scores = excluded.scores, disqualified = excluded.disqualified,
          last_seen = excluded.last_seen, oldest_at = excluded.oldest_at, ${changed.join(", ")}`,
     )
     .bind(
