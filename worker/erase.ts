@@ -78,6 +78,9 @@ export const keysOf = ({ key, events }: Pick<Letter, "key" | "events">): string[
 const hashesOf = ({ secret }: SiteRules, letters: readonly Pick<Letter, "key" | "events">[]) =>
   addressHashes(secret, [...new Set(letters.flatMap(keysOf))]);
 
+/** When a letter was accepted, as erasures tell time: in whole milliseconds, the same of which it goes with. */
+const timeOf = ({ acceptedAt }: Pick<Letter, "acceptedAt">) => Math.floor(acceptedAt);
+
 /** What must still hold when letters are written, for somebody may be erased just then: whom they name is not. */
 export async function unerasedOf(
   site: SiteRules,
@@ -85,7 +88,7 @@ export async function unerasedOf(
 ): Promise<Unerased[]> {
   const hashes = await hashesOf(site, letters);
   return letters.flatMap((letter) =>
-    keysOf(letter).map((key) => ({ hash: hashes.get(key) ?? "", since: letter.acceptedAt })),
+    keysOf(letter).map((key) => ({ hash: hashes.get(key) ?? "", since: timeOf(letter) })),
   );
 }
 
@@ -99,10 +102,11 @@ export async function withoutErased(deps: Deps, site: SiteRules, mails: readonly
   if (erased.size === 0) return [...mails];
   const isErased = (key: string, at: number) => (erased.get(hashes.get(key) ?? "") ?? 0) >= at;
   return mails.flatMap((mail): Mail[] => {
-    const { key, events, acceptedAt } = mail.body;
-    const left = isErased(key, acceptedAt)
+    const { key, events } = mail.body;
+    const at = timeOf(mail.body);
+    const left = isErased(key, at)
       ? []
-      : events.filter(({ event }) => !statedKeys(event).some((stated) => isErased(stated, acceptedAt)));
+      : events.filter(({ event }) => !statedKeys(event).some((stated) => isErased(stated, at)));
     if (left.length === 0) mail.ack();
     return left.length === 0 ? [] : [withBody(mail, { ...mail.body, events: left })];
   });

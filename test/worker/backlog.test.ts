@@ -397,6 +397,22 @@ describe("who is erased just when what waited is written", () => {
   test("does not come back from among the dead", async () => {
     await erasedMeanwhile(0, buryAll);
   });
+
+  test("takes along what was accepted in the very same millisecond", async () => {
+    const now = Date.now();
+    const shelf = new Shelf();
+    const { api, deps } = startIsolate({ clock: () => now, env: { BEACONS: shelf as unknown as Queue<Letter> } });
+    const site = await api.createSite(PLAIN_RULES);
+    const visitor = unique("v");
+    await site.import([page(visitor)]);
+    const event = { messageId: unique("m"), type: "page" as const, timestamp: now, visitor };
+    const key = `visitor:${visitor}`;
+    const events = [{ event, key, visitor, index: 0 }];
+    shelf.letters.push({ v: 1, siteId: site.id, key, acceptedAt: now + 0.5, events });
+    expect((await site.rest(`/v1/leads/${key}`, { method: "DELETE" })).status).toBe(204);
+    await buryAll(deps, shelf.take().mails);
+    expect((await site.rest<DeadPage>("/v1/dead-letters")).body.data).toEqual([]);
+  });
 });
 
 test("letters stay small enough for a queue, and whole", () => {
