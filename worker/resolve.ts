@@ -26,7 +26,7 @@ import { play } from "./core/play";
 import { oldestWith } from "./core/prune";
 import { impliedId } from "./db/implied";
 import { type Entry, inAcceptedOrder, type Lead, type LeadRow, readLogs } from "./db/leads";
-import type { KeyChanges } from "./db/plan";
+import { type KeyChanges, NO_KEYS } from "./db/plan";
 import type { SiteRules } from "./db/sites";
 import { type Deps, TICK_MS } from "./deps";
 import { Failure } from "./failure";
@@ -46,6 +46,8 @@ export interface Draft extends Current {
   fresh: string[];
   /** When they were accepted, as the log has it; `null`: not worked out yet, or no longer right. */
   receivedAt: number | null;
+  /** The key that a new lead's id follows from. */
+  implied: string | null;
   keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
@@ -128,6 +130,8 @@ class Resolution implements Resolved {
   readonly turnedAway = new Map<string, Why>();
   held = false;
   private readonly looked = new Set<string>();
+  /** Ids of the stored leads that have keys, by key. */
+  private readonly stored = new Map<string, string>();
   private readonly now: number;
 
   constructor(
@@ -162,9 +166,24 @@ class Resolution implements Resolved {
     return events.filter(({ event }) => !this.turnedAway.has(event.messageId));
   }
 
-  /** Brings the columns of what has changed in line with its state. */
+  /** Brings the columns of what has changed in line with its state, and tells which keys are to be written. */
   settle(): void {
-    for (const draft of this.drafts) if (isChanged(draft)) settle(draft.site, draft.lead, this.now);
+    for (const draft of this.drafts) {
+      if (!isChanged(draft)) continue;
+      settle(draft.site, draft.lead, this.now);
+      draft.keys = this.keyChanges(draft);
+    }
+  }
+
+  /** By whose the keys were and are, whatever hands they went through in between. Those of absorbed leads' ids come with these. */
+  private keyChanges({ lead, implied }: Draft): KeyChanges {
+    const gained = lead.keys.filter((key) => key !== implied && this.stored.get(key) !== lead.id);
+    return {
+      free: gained.filter((key) => !this.stored.has(key) && !key.startsWith(LEAD_KEY)),
+      moved: gained.filter((key) => this.stored.has(key)),
+      dropped: [],
+      implied: implied !== null && lead.keys.includes(implied) ? implied : null,
+    };
   }
 
   /** Those of the keys that were not looked up yet, and will be now. */
@@ -180,8 +199,11 @@ class Resolution implements Resolved {
 
   private async own(key: string, row: LeadRow): Promise<void> {
     this.read.add(row.id);
-    const open = [...this.drafts].find(({ before }) => before?.id === row.id);
-    this.owners.set(key, open ?? this.add(await current(this.deps, this.site, row, this.now), row));
+    const isIt = ({ id }: { id: string }) => id === row.id;
+    const open = [...this.drafts].find(({ before, absorbed }) => (before && isIt(before)) || absorbed.some(isIt));
+    const draft = open ?? this.add(await current(this.deps, this.site, row, this.now), row);
+    this.owners.set(key, draft);
+    if (!open) for (const one of draft.lead.keys) this.stored.set(one, row.id);
   }
 
   private add(found: Current, before: LeadRow | null): Draft {
@@ -190,7 +212,8 @@ class Resolution implements Resolved {
       before,
       fresh: [],
       receivedAt: null,
-      keys: { free: [], moved: [], dropped: [], implied: null },
+      implied: null,
+      keys: NO_KEYS,
       absorbed: [],
       log: null,
       poorer: false,
@@ -296,8 +319,6 @@ class Resolution implements Resolved {
     retell(theirs, theirs.log, this.now, "merge");
     theirs.fresh.push(...mine.fresh);
     theirs.absorbed.push(...mine.absorbed, ...(mine.before ? [mine.lead] : []));
-    theirs.keys.free.push(...mine.keys.free, ...(mine.keys.implied === null ? [] : [mine.keys.implied]));
-    theirs.keys.moved.push(...mine.keys.moved);
     lead.keys = [...lead.keys, ...mine.lead.keys];
     if (mine.before) this.give(theirs, `${LEAD_KEY}${mine.lead.id}`);
     this.drafts.delete(mine);
@@ -310,24 +331,12 @@ class Resolution implements Resolved {
     mine.lead.keys = mine.lead.keys.filter((one) => one !== key);
     mine.poorer = mine.before !== null;
     theirs.lead.keys = [...theirs.lead.keys, key];
-    if (mine.keys.implied === key) {
-      mine.keys.implied = null;
-      theirs.keys.free.push(key);
-    } else if (mine.keys.free.includes(key)) {
-      mine.keys.free = mine.keys.free.filter((one) => one !== key);
-      theirs.keys.free.push(key);
-    } else {
-      // It may have come to `mine` in this very batch: of two who write it as theirs the last would have it.
-      mine.keys.moved = mine.keys.moved.filter((one) => one !== key);
-      theirs.keys.moved.push(key);
-    }
     this.owners.set(key, theirs);
     return theirs;
   }
 
   private give(owner: Draft, key: string): void {
     owner.lead.keys = [...owner.lead.keys, key];
-    owner.keys.free.push(key);
     this.owners.set(key, owner);
   }
 
@@ -352,7 +361,7 @@ class Resolution implements Resolved {
     if (!key.startsWith(VISITOR_KEY)) return this.newLead(key);
     const id = await impliedId(this.site.id, key, this.deps.newId());
     const made = this.add(emptyCurrent(this.deps, this.site, id), null);
-    made.keys.implied = key;
+    made.implied = key;
     made.lead.keys = [key];
     this.owners.set(key, made);
     return made;

@@ -256,6 +256,22 @@ test("an isolate that reads a lead again finds it no more under what another iso
   expect((await site.lead("user:ann")).pageviews).toBe(0);
 });
 
+test("a lead that went up in another is not found again under a key that comes later in the batch", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const conflicts = async () => (await site.rest<{ conflicts: number }>("/v1/status")).body.conflicts;
+  const alias = (anonymousId: string, previousId: string) => ({ type: "alias", anonymousId, previousId });
+  await site.import([page("tablet")]);
+  await site.import([alias("pc", "tablet")]);
+  await site.import([identify("home", { userId: "ann" })]);
+  // Now the isolate holds all that a batch begins with.
+  for (const visitor of ["phone", "phone", "pc"]) await site.post([page(visitor)]);
+  const before = await conflicts();
+  await site.import([identify("pc", { userId: "ann" }), alias("phone", "tablet")]);
+  expect(await conflicts(), "nothing was tried twice").toBe(before);
+  const idOf = async (visitor: string) => (await site.lead(`visitor:${visitor}`)).id;
+  expect([await idOf("pc"), await idOf("tablet")]).toEqual([await idOf("home"), await idOf("phone")]);
+});
+
 test("two verified users in turn are two leads, also after one of them is merged", async () => {
   const site = await siteWith(PLAIN_RULES);
   await site.import([page("v"), identify("v", { userId: "first" })]);

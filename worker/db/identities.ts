@@ -8,14 +8,7 @@ import type { LeadWrite } from "./plan";
  * Removes a lead that goes up in another, and leaves its id as a key of the other. The first statement refuses the
  * batch (NULL in lead_id) if the lead is no longer as it was read.
  */
-export function absorbStatements(
-  db: D1Database,
-  lost: Lead,
-  { after, keys }: LeadWrite,
-  row: LeadRow,
-): D1PreparedStatement[] {
-  // But for what is another's by now: of two who write it as theirs the last would have it.
-  const stored = lost.keys.filter((key) => after.keys.includes(key) && !keys.free.includes(key));
+export function absorbStatements(db: D1Database, lost: Lead, row: LeadRow): D1PreparedStatement[] {
   return [
     db
       .prepare(
@@ -23,7 +16,6 @@ export function absorbStatements(
          (SELECT 1 FROM leads WHERE site_id = ?1 AND id = ?2 AND version = ?3) THEN ?4 END`,
       )
       .bind(row.site_id, lost.id, lost.version, row.id),
-    moveStatement(db, row, stored),
     db.prepare("DELETE FROM log WHERE lead_id = ?1").bind(lost.id),
     db.prepare("DELETE FROM crossings WHERE lead_id = ?1").bind(lost.id),
     db.prepare("DELETE FROM leads WHERE site_id = ?1 AND id = ?2").bind(row.site_id, lost.id),
@@ -32,7 +24,6 @@ export function absorbStatements(
 
 /** Gives a lead the keys that become its, and takes those away that are nobody's any more. */
 export async function keyStatements(db: D1Database, { keys }: LeadWrite, row: LeadRow): Promise<D1PreparedStatement[]> {
-  const free = keys.free.filter((key) => !key.startsWith(LEAD_KEY));
   return [
     ...(keys.dropped.length > 0
       ? [
@@ -41,7 +32,7 @@ export async function keyStatements(db: D1Database, { keys }: LeadWrite, row: Le
             .bind(row.site_id, JSON.stringify(keys.dropped)),
         ]
       : []),
-    ...(free.length > 0 ? [await freeStatement(db, row, free)] : []),
+    ...(keys.free.length > 0 ? [await freeStatement(db, row, keys.free)] : []),
     ...(keys.moved.length > 0 ? [moveStatement(db, row, keys.moved)] : []),
   ];
 }

@@ -151,7 +151,7 @@ async function leadStatements(db: D1Database, write: LeadWrite) {
   const { after, absorbed, log } = write;
   const row = rowAfter(write);
   const statements = [
-    ...absorbed.flatMap((lead) => absorbStatements(db, lead, write, row)),
+    ...absorbed.flatMap((lead) => absorbStatements(db, lead, row)),
     upsert(db, write, row),
     ...(await keyStatements(db, write, row)),
     ...(log ? rewriteStatements(db, log, row) : logStatement(db, after.tail, after.logged, row)),
