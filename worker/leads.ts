@@ -133,10 +133,11 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
     anonymousId: visitor === "" ? null : visitor,
     timestamp: iso(timestamp),
     receivedAt: iso(receivedAt),
-    awards: earned.map(({ rule, points }) => ({
+    awards: earned.map(({ rule, points, cut }) => ({
       id: rule.id,
       dimension: site.rules.dimensions[rule.dimension]?.name ?? "",
       points,
+      ...(cut === 0 ? {} : { cut }),
     })),
   }));
   return { data: data.reverse(), next: page.length < told.length ? (page[0]?.index ?? null) : null };

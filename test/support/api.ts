@@ -72,7 +72,7 @@ export interface TimelineEvent {
   traits?: Record<string, unknown>;
   context?: Record<string, unknown>;
   machine?: true;
-  awards: { id: string; dimension: string; points: number }[];
+  awards: { id: string; dimension: string; points: number; cut?: number }[];
 }
 
 export interface Explanation {
@@ -85,6 +85,7 @@ export interface Explanation {
     points: number;
     fired: number;
     limited: number;
+    cut?: number;
     lastAt: string | null;
     state: string;
     because: { field: string; test: unknown; actual: unknown; holds: boolean }[];

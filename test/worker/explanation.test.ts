@@ -69,7 +69,13 @@ function expectOn(
 ): void {
   if (rule.points === undefined) return;
   const awarded = timeline.flatMap(({ awards }, i) =>
-    awards.filter(({ id }) => id === rule.id).map(({ points }) => ({ i, points })),
+    awards.filter(({ id }) => id === rule.id).map(({ points, cut = 0 }) => ({ i, points, cut })),
+  );
+  // What a rule would have given is what it gave and what its group kept back.
+  for (const { points, cut } of awarded) expect(points + cut).toBeCloseTo(rule.points, 9);
+  expect(line.cut ?? 0).toBeCloseTo(
+    awarded.reduce((sum, { cut }) => sum + cut, 0),
+    6,
   );
   expect(awarded.length).toBe(line.fired);
   const last = Math.max(...awarded.map(({ i }) => events[i]?.timestamp ?? 0));

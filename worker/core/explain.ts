@@ -31,6 +31,8 @@ export interface RuleLine {
   fired: number;
   /** Matches that its limit kept from firing. */
   limited: number;
+  /** Points that its group's cap has kept from its firings, before any decay; left out where there are none. */
+  cut?: number;
   /** Time of the latest firing's event, ms. */
   lastAt: number | null;
   state: Standing;
@@ -65,9 +67,13 @@ export function explain(rules: RuleSet, state: State, at: number): Explanation {
 type Line = Omit<RuleLine, "id" | "dimension">;
 
 function onLine(rule: OnRule, state: RuleState | null, at: number): Line {
-  const { fired = 0, limited = 0, lastAt = null } = state ?? {};
+  const { fired = 0, limited = 0, cut = 0, lastAt = null } = state ?? {};
   const points = worth(state?.pool, rule.decay, at);
-  return { points, fired, limited, lastAt, state: standingOf(rule, state, points), because: reasons(rule, state) };
+  const kept = cut === 0 ? {} : { cut };
+  return {
+    ...{ points, fired, limited, ...kept, lastAt },
+    ...{ state: standingOf(rule, state, points), because: reasons(rule, state) },
+  };
 }
 
 function standingOf(rule: OnRule, state: RuleState | null, points: number): Standing {

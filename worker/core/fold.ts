@@ -36,10 +36,11 @@ const AMOUNT_MAX = 1e15;
 /** Longest value kept for the explanation of a rule, and all values of a rule together. */
 const SAW_MAX_CHARS = 48;
 
-/** Points that a rule gave for an event, after its group's cap; `points: 0` is an award cut to nothing. */
+/** Points that a rule gave for an event, after its group's cap, which kept back `cut`; `points: 0` is an award cut to nothing. */
 export interface Award {
   rule: OnRule;
   points: number;
+  cut: number;
 }
 
 /** Folds one event into `state`, in place, and returns the awards it earned. Levels are levels.ts's. */
@@ -136,8 +137,10 @@ function trigger(rules: RuleSet, state: State, event: LoggedEvent, triggered: Tr
     if (fired && rule.effect.kind === "points") {
       const points = room(rules, state, rule.group, rule.effect.points, clock);
       if (points !== 0) fired.gave++;
+      const cut = rule.effect.points - points;
+      fired.cut += cut;
       fired.pool = award(fired.pool, rule.decay, event.timestamp, points, clock);
-      awards.push({ rule, points });
+      awards.push({ rule, points, cut });
     }
   }
   thin(state);
@@ -162,6 +165,7 @@ function fires(state: State, rule: OnRule, event: LoggedEvent, clock: number): R
   const mine = state.rules[rule.index] ?? {
     fired: 0,
     gave: 0,
+    cut: 0,
     limited: 0,
     lastAt: null,
     saw: null,

@@ -21,6 +21,8 @@ export interface RuleState {
   fired: number;
   /** Firings that gave points: the others were cut to nothing by the group's cap. */
   gave: number;
+  /** Points that the cap has kept from them, not decayed. */
+  cut: number;
   /** Matches that a limit kept from firing. */
   limited: number;
   /** Time of the latest firing's event, ms. */
@@ -155,13 +157,23 @@ export function packState(state: State): string {
         rule.saw,
         rule.limit && [rule.limit.period, rule.limit.counts],
         isList(rule.pool) ? packed(rule.pool) : rule.pool,
+        ...(rule.cut === 0 ? [] : [rule.cut]),
       ],
   );
   const counters = state.counters.map((counter) => (isList(counter) ? packed(counter) : counter));
   return JSON.stringify({ ...state, rules, counters });
 }
 
-type Packed = [number, number, number, number | null, Saw[] | null, [number, LimitState["counts"]] | null, Pool | null];
+type Packed = [
+  fired: number,
+  gave: number,
+  limited: number,
+  lastAt: number | null,
+  saw: Saw[] | null,
+  limit: [number, LimitState["counts"]] | null,
+  pool: Pool | null,
+  cut?: number,
+];
 
 export function unpackState(text: string): State {
   const stored = JSON.parse(text) as Omit<State, "rules"> & { rules: (Packed | null)[] };
@@ -169,10 +181,11 @@ export function unpackState(text: string): State {
     ...stored,
     rules: stored.rules.map((rule) => {
       if (!rule) return null;
-      const [fired, gave, limited, lastAt, saw, limit, pool] = rule;
+      const [fired, gave, limited, lastAt, saw, limit, pool, cut = 0] = rule;
       return {
         fired,
         gave,
+        cut,
         limited,
         lastAt,
         saw,

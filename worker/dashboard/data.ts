@@ -71,6 +71,7 @@ export interface RuleLine {
   points: number;
   fired: number;
   limited: number;
+  cut?: number;
   lastAt: string | null;
   state: "counting" | "capped" | "decayed" | "notMet";
   because: Reason[];
@@ -96,7 +97,7 @@ export interface TimelineEvent {
   context?: Record<string, unknown>;
   machine?: boolean;
   verified?: boolean;
-  awards: { id: string; dimension: string; points: number }[];
+  awards: { id: string; dimension: string; points: number; cut?: number }[];
 }
 
 export interface Crossing {

@@ -41,9 +41,10 @@ const Entry: FC<{ event: TimelineEvent }> = ({ event }) => {
       </div>
       {event.awards.length > 0 && (
         <ul class="awards" aria-label="Points">
-          {event.awards.map(({ id, points: given }) => (
+          {event.awards.map(({ id, points: given, cut: kept }) => (
             <li class={points(given) === "0" ? undefined : given < 0 ? "down" : "up"}>
-              <b>{points(given)}</b> {id}
+              <b>{points(given)}</b>
+              {kept !== undefined && ` of ${points(given + kept)}`} {id}
             </li>
           ))}
         </ul>

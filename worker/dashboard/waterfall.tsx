@@ -133,6 +133,7 @@ const RuleName: FC<{ line: RuleLine; now: number }> = ({ line, now }) => (
       <span class="why">
         {line.fired === 1 ? "once" : `${line.fired} times`}, <Time at={line.lastAt} now={now} />
         {line.limited > 0 && `; ${line.limited} more over its limit`}
+        {line.cut !== undefined && `; ${points(line.cut)} kept back by its group, which was full`}
       </span>
     )}
     <Reasons because={line.because.filter(({ field, holds }) => !(field === "event" && holds))} />

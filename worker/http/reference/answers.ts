@@ -72,6 +72,7 @@ const ruleLine = z.strictObject({
   points: described(z.number(), "Unrounded, before the dimension's clamp."),
   fired: z.int(),
   limited: described(z.int(), "Matches that its limit kept from firing."),
+  cut: z.optional(described(z.number(), "Points that its group's cap has kept from it, before any decay.")),
   lastAt: z.nullable(time),
   state: z.enum(["counting", "capped", "decayed", "notMet"]),
   because: z.array(reason),
@@ -112,7 +113,14 @@ const eventFields = {
 export const timelineEvent = withMeta(
   z.looseObject({
     ...eventFields,
-    awards: z.array(z.strictObject({ id: z.string(), dimension: z.string(), points: z.number() })),
+    awards: z.array(
+      z.strictObject({
+        id: z.string(),
+        dimension: z.string(),
+        points: z.number(),
+        cut: z.optional(described(z.number(), "Points that the group's cap kept from it.")),
+      }),
+    ),
   }),
   { id: "TimelineEvent" },
 );
