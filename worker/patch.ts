@@ -1,6 +1,6 @@
 /** What marketers and sales say of a lead: logged as events like any other, so that a replay knows it too. */
 import type { EventType, Json, JsonObject } from "./core/event";
-import { LEAD_KEY } from "./core/identity";
+import { LEAD_KEY, withPlainEmail } from "./core/identity";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { ingest } from "./ingest";
@@ -30,7 +30,7 @@ export async function patchLead(deps: Deps, { site, lead }: Current, patch: Patc
   const events: { type: EventType; event?: string; traits?: JsonObject; properties?: JsonObject }[] = [];
   const said = (event: string, properties: { [name: string]: Json }) =>
     events.push({ type: "track", event, properties });
-  if (patch.traits) events.push({ type: "identify", traits: patch.traits });
+  if (patch.traits) events.push({ type: "identify", traits: withPlainEmail(patch.traits) });
   if (patch.status) said("Lead Status Changed", { status: patch.status });
   if (patch.feedback !== undefined) said("Sales Feedback Given", { feedback: patch.feedback });
   if (patch.disqualified === null) said("Lead Requalified", {});

@@ -243,6 +243,42 @@ describe("a site's own identity provider", () => {
   );
 });
 
+describe("an address as people type it", () => {
+  test("is read without blanks and the dot at its end, and is the same person's", async () => {
+    await site.post([identify("neat", { traits: { email: "typed@neat.example" } })]);
+    await site.post([identify("blank", { traits: { email: " Typed@Neat.example. ", name: "Ty" } })]);
+    const lead = await site.lead("visitor:blank");
+    expect(lead).toMatchObject({ email: "Typed@Neat.example", account: "neat.example", traits: { name: "Ty" } });
+    expect(lead.id).toBe((await site.lead("email:typed@neat.example")).id);
+  });
+
+  test.each(["not an email", "", "@", 7, { is: "none" }])("%j is none, and nothing else is lost", async (email) => {
+    const visitor = `none-${JSON.stringify(email).length}`;
+    const more = { traits: { email, plan: "pro" } };
+    expect((await site.post([identify(visitor, more)])).body.rejected).toEqual([]);
+    expect(await site.lead(`visitor:${visitor}`)).toMatchObject({ known: false, email: null, traits: { plan: "pro" } });
+    await site.post([identify(visitor, { traits: { email: `${visitor}@one.example` } }), identify(visitor, more)]);
+    expect((await site.lead(`visitor:${visitor}`)).email).toBe(`${visitor}@one.example`);
+  });
+
+  test("is refused in a PATCH where it is none", async () => {
+    const patch = (email: unknown) =>
+      site.rest<Problem>("/v1/leads/visitor:neat", { method: "PATCH", body: { traits: { email } } });
+    expect(await patch("nobody")).toMatchObject({ status: 400, body: { detail: expect.stringContaining("address") } });
+    expect(await patch(" sales@neat.example ")).toMatchObject({ status: 200, body: { email: "sales@neat.example" } });
+    expect(await patch(null)).toMatchObject({ status: 200, body: { email: null } });
+  });
+
+  test("that they had before is found by a search as well", async () => {
+    for (const name of ["first", "second"])
+      await site.post([identify("moved", { traits: { email: `${name}@moved.example` } })]);
+    for (const q of ["first@moved", "second@moved"]) {
+      const { data } = (await site.rest<List<Lead>>(`/v1/leads?q=${q}`)).body;
+      expect(data.map(({ email }) => email)).toEqual(["second@moved.example"]);
+    }
+  });
+});
+
 describe("bounds of what is joined", () => {
   test(`a visitor claims ${CLAIMS_MAX} identities; one more is rejected, the others go on`, async () => {
     const claim = (n: number) => identify("bomb", { userId: `bomb-${n}`, messageId: `bomb-m${n}` });

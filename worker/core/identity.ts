@@ -3,7 +3,7 @@
  * the effect of. A claim joins leads for the marketer only; it neither reads nor moves anybody's page, and it moves
  * nobody's data but the claimant's own.
  */
-import type { LoggedEvent } from "./event";
+import type { JsonObject, LoggedEvent } from "./event";
 import { dig, put } from "./read";
 import { type State, VISITORS_MAX } from "./state";
 import { digest } from "./text";
@@ -16,7 +16,8 @@ export const LEAD_KEY = "lead:";
 export const VISITOR_KEY = "visitor:";
 export const visitorKey = (id: string) => VISITOR_KEY + id;
 export const userKey = (id: string) => `user:${id}`;
-export const emailKey = (address: string) => `email:${address.toLowerCase()}`;
+export const EMAIL_KEY = "email:";
+export const emailKey = (address: string) => EMAIL_KEY + address.toLowerCase();
 
 /** Longest address there can be (RFC 5321). */
 const EMAIL_MAX_CHARS = 254;
@@ -25,6 +26,20 @@ const EMAIL_MAX_CHARS = 254;
 export function isEmail(value: unknown): value is string {
   if (typeof value !== "string" || value.length > EMAIL_MAX_CHARS || !value.isWellFormed()) return false;
   return /^[^\s@]+@[^\s@]+$/.test(value);
+}
+
+/** An address as people type it, without blanks around it or a dot at its end; `null` where it is none. */
+export function readEmail(value: unknown): string | null {
+  const address = typeof value === "string" ? value.trim().replace(/\.+$/, "") : value;
+  return isEmail(address) ? address : null;
+}
+
+/** A person's traits with their address read so; what is none is left out, and says nothing of an earlier one. */
+export function withPlainEmail(traits: JsonObject): JsonObject {
+  const { email, ...others } = traits;
+  const address = readEmail(email);
+  if (email == null || email === address) return traits;
+  return address === null ? others : { ...others, email: address };
 }
 
 /** The e-mail address that an event states, `null` where it states none. */

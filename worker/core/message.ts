@@ -8,6 +8,7 @@ import { withBareAddresses } from "./address";
 import { withMeta } from "./described";
 import { DAY_MS } from "./duration";
 import type { EventType, JsonObject, LoggedEvent } from "./event";
+import { withPlainEmail } from "./identity";
 import { dig, isObject, parseUrl, put, tooDeep } from "./read";
 import { keptShown } from "./shown";
 import { utf8 } from "./utf8";
@@ -229,8 +230,8 @@ function received(message: Message, timestamp: number, index: number, reception:
   if (message.properties) event.properties = withBareAddresses(message.properties);
   // The RudderStack clients put the traits of an identify into its context.
   const traits = message.traits ?? (type === "identify" ? dig(message.context ?? {}, "traits") : undefined);
-  if (traits && typeof traits === "object" && (type === "identify" || type === "group"))
-    event.traits = traits as JsonObject;
+  if (isObject(traits) && type === "identify") event.traits = withPlainEmail(traits);
+  if (isObject(traits) && type === "group") event.traits = traits;
   const context = keptContext(message.context ?? {});
   if (context) event.context = context;
   const country = countryOf(message, reception);

@@ -6,6 +6,7 @@ import { type Field, judge, Range, type Value, type Verdict } from "./condition"
 import { canJoin, type Decay, joined, type Pool, worth, worthBetween } from "./decay";
 import { DURATION_MAX_MS } from "./duration";
 import type { LeadField } from "./fields";
+import { EMAIL_KEY } from "./identity";
 import { isFreeMail } from "./mail";
 import { dig } from "./read";
 import type { Dimension, OnRule, RuleSet, WhileRule } from "./rules";
@@ -344,16 +345,18 @@ const SEARCHED_MAX_CHARS = 256;
 
 /**
  * What lists find a lead by, lower case, a line each: its account, empty where it has none, then its address, userIds, name,
- * first and last name, and company. `null`: it has nothing of that.
+ * first and last name, company, and other addresses among its keys. `null`: it has nothing of that.
  */
-export function searchTextOf(state: State): string | null {
+export function searchTextOf(state: State, keys: readonly string[]): string | null {
   const { traits, userIds } = state;
   const textOf = (trait: string) => {
     const value = dig(traits, trait) ?? "";
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   };
   const person = `${textOf("firstName")} ${textOf("lastName")}`.trim();
-  const texts = [textOf("email"), ...userIds, textOf("name"), person, textOf("company")].filter(Boolean);
+  const addresses = keys.filter((key) => key.startsWith(EMAIL_KEY)).map((key) => key.slice(EMAIL_KEY.length));
+  const own = [textOf("email"), ...userIds, textOf("name"), person, textOf("company")];
+  const texts = [...own, ...addresses].filter(Boolean);
   const lines = texts.map((text) => text.slice(0, SEARCHED_MAX_CHARS).toLowerCase());
   return lines.length > 0 ? [accountOf(state) ?? "", ...new Set(lines)].join("\n") : null;
 }

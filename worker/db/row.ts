@@ -30,7 +30,7 @@ export function rowAfter({ before, after, known, disqualified, log }: LeadWrite)
     known: known ? 1 : 0,
     disqualified: disqualified ? 1 : 0,
     outcome_at: after.outcomeAt,
-    search_text: searchTextOf(after.state),
+    search_text: searchTextOf(after.state, after.keys),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Leads: one, many, and why. */
 import type { Context } from "hono";
 import * as z from "zod/mini";
+import { readEmail } from "../core/identity";
 import type { RuleSet } from "../core/rules";
 import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
@@ -122,7 +123,13 @@ const idOf = (c: Context) => c.req.param("id") ?? "";
 
 const patchBody = z
   .strictObject({
-    traits: z.optional(z.record(z.string(), z.json(), "must be an object")),
+    traits: z.optional(
+      z
+        .record(z.string(), z.json(), "must be an object")
+        .check(
+          z.refine(({ email }) => email == null || readEmail(email) !== null, "email must be an address, or null"),
+        ),
+    ),
     status: z.optional(z.enum(STATUSES, `must be one of ${STATUSES.join(", ")}`)),
     feedback: z.optional(z.nullable(z.enum(FEEDBACKS, `must be one of ${FEEDBACKS.join(", ")}, or null`))),
     disqualified: z.optional(z.null("can only be lifted: null")),
