@@ -3,7 +3,16 @@
 import { HOUR_MS } from "./core/duration";
 import { MAIN } from "./db/directory";
 import type { SiteRules } from "./db/sites";
-import { countDead, dueSince, notRefolded, readTallies, type Tally, undelivered, type Waiting } from "./db/tallies";
+import {
+  countDead,
+  countFailing,
+  dueSince,
+  notRefolded,
+  readTallies,
+  type Tally,
+  undelivered,
+  type Waiting,
+} from "./db/tallies";
 import type { Deps } from "./deps";
 import { hourOf, NOBODY } from "./tallies";
 
@@ -29,11 +38,12 @@ export async function statusOf(deps: Deps, site: SiteRules) {
   const now = deps.clock();
   const hours = Array.from({ length: HOURS }, (_, i) => hourOf(now) - HOURS + 1 + i);
   const account = deps.in({ database: MAIN }).db;
-  const [mine, nobodys, sweep, webhooks, refolding, deadLetters] = await Promise.all([
+  const [mine, nobodys, sweep, webhooks, failing, refolding, deadLetters] = await Promise.all([
     readTallies(account, site.id, hours),
     readTallies(account, NOBODY, hours),
     dueSince(deps.db, now, COUNTED_MAX),
     undelivered(deps.db, now, COUNTED_MAX),
+    countFailing(deps.db, site.id),
     notRefolded(deps.db, site.id),
     countDead(deps.db, site.id),
   ]);
@@ -46,7 +56,7 @@ export async function statusOf(deps: Deps, site: SiteRules) {
     unknown: countsOf([...nobodys, ...deps.tallies.pending(NOBODY)]).refused,
     hours: hours.map((hour) => ({ at: iso(hour * HOUR_MS), ...brief(all.filter((one) => one.hour === hour)) })),
     sweep: lagOf(sweep, now),
-    webhooks: lagOf(webhooks, now),
+    webhooks: { ...lagOf(webhooks, now), failing },
     refolding,
     deadLetters,
   };

@@ -719,11 +719,15 @@ describe("delivering", () => {
     };
     // With the one that waits.
     await giveUp(18);
+    const failingNow = async () =>
+      (await site.rest<{ webhooks: { failing: number } }>("/v1/status")).body.webhooks.failing;
     expect(await shown(site, made)).toMatchObject({ disabled: null, failingSince: iso(now) });
+    expect(await failingNow()).toBe(1);
     receiver.answer = async () => new Response("ok");
     await site.post([demo(unique("v"))]);
     await deliver();
     expect(await shown(site, made)).toMatchObject({ disabled: null, failingSince: null });
+    expect(await failingNow()).toBe(0);
     receiver.answer = failing;
     await giveUp(19);
     expect(await shown(site, made)).toMatchObject({ disabled: null });

@@ -236,7 +236,7 @@ export interface Status {
   unknown: Record<string, number>;
   hours: { at: string; accepted: number; queued: number; rejected: number; refused: number }[];
   sweep: Backlog;
-  webhooks: Backlog;
+  webhooks: Backlog & { failing: number };
   refolding: number;
   deadLetters: number;
 }

@@ -56,6 +56,7 @@ function worriesOf({ queued, drained, buried, deadLetters, sweep, webhooks, refu
     ...(waiting > 0 ? [`${plural(waiting, "message")} may still wait in the queue: the database was busy.`] : []),
     ...(sweep.lagSeconds > LATE_S ? [`Levels that time has changed are recorded ${late(sweep.lagSeconds)} late.`] : []),
     ...(webhooks.lagSeconds > LATE_S ? [`Webhooks are called ${late(webhooks.lagSeconds)} late.`] : []),
+    ...(webhooks.failing > 0 ? [`${plural(webhooks.failing, "webhook")} can't be reached: see Webhooks.`] : []),
     ...(refused.internal_error ? [`${plural(refused.internal_error, "request")} met a mistake of Kelvin's own.`] : []),
     ...(refused.over_budget ? ["The site has had its events of the day: see its settings."] : []),
   ];

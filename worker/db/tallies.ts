@@ -63,6 +63,14 @@ export async function notRefolded(db: D1Database, siteId: string): Promise<numbe
   return n;
 }
 
+/** Webhooks of a site whose calls have failed since the last that got through, those given up on included. */
+export async function countFailing(db: D1Database, siteId: string): Promise<number> {
+  const { n } = await drizzle(db).get<{ n: number }>(
+    sql`SELECT count(*) AS n FROM webhooks WHERE site_id = ${siteId} AND (failing_since IS NOT NULL OR disabled_at IS NOT NULL)`,
+  );
+  return n;
+}
+
 /** Dead letters of a site. */
 export async function countDead(db: D1Database, siteId: string): Promise<number> {
   const { n } = await drizzle(db).get<{ n: number }>(

@@ -375,7 +375,13 @@ export const status = withMeta(
       z.strictObject({ at: time, accepted: z.int(), queued: z.int(), rejected: z.int(), refused: z.int() }),
     ),
     sweep: described(waitingFor, "Crossings due by time and not recorded yet, in the site's database."),
-    webhooks: described(waitingFor, "Deliveries due and not made yet, in the site's database."),
+    webhooks: described(
+      z.strictObject({
+        ...waitingFor.shape,
+        failing: described(z.int(), "The site's webhooks whose last call failed, or that were given up."),
+      }),
+      "Deliveries due and not made yet, in the site's database.",
+    ),
     refolding: described(z.int(), "Leads not brought under the rules in force yet."),
     deadLetters: z.int(),
   }),
