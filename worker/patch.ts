@@ -1,14 +1,12 @@
 /** What marketers and sales say of a lead: logged as events like any other, so that a replay knows it too. */
 import type { EventType, Json, JsonObject } from "./core/event";
 import { LEAD_KEY, withPlainEmail } from "./core/identity";
+import type { FEEDBACKS, STATUSES } from "./core/person";
 import type { Deps } from "./deps";
 import { Failure } from "./failure";
 import { ingest } from "./ingest";
 import type { Current } from "./lead";
 import { wouldBeTurnedAway } from "./suppression";
-
-export const STATUSES = ["open", "opportunity", "customer", "partner", "employee"] as const;
-export const FEEDBACKS = ["qualified", "notReady", "unqualified"] as const;
 
 export interface Patch {
   traits?: JsonObject | undefined;

@@ -2,7 +2,7 @@
  * Undoing a claimed join: the visitor's events go back into a lead of its own, and both leads are what they would be had
  * it never joined. The claims it had made are remembered, so that saying the same again does not join it again.
  */
-import { apartKey, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
+import { apartKey, isName, keysOfOne, LEAD_KEY, statedKeys } from "./core/identity";
 import { type Entry, type Lead, readLog } from "./db/leads";
 import { NO_KEYS } from "./db/plan";
 import { readingAgain, refusalOf } from "./db/refusal";
@@ -43,12 +43,12 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
   requireClaim(rest.lead, visitor);
   const log = await readLog(deps.db, rest.lead);
   const isMine = (event: Entry) => event.visitor === visitor;
-  const theirs = log.filter((event) => !isMine(event));
-  if (theirs.length === 0) {
-    throw new Failure("conflict", "All of the lead's events are this visitor's: there is nothing to split it from.");
-  }
-  const mine = log.filter(isMine);
+  const [mine, theirs] = [log.filter(isMine), log.filter((event) => !isMine(event))];
   const keys = dividedKeys(rest.lead.keys, visitor, mine, theirs);
+  // Notes of sales are about the lead, and nobody to split it from.
+  if (!rest.lead.keys.some((key) => isName(key) && !keys.gone.includes(key))) {
+    throw new Failure("conflict", "All that the lead goes by is this visitor's: there is nobody to split it from.");
+  }
   const split = emptyCurrent(deps, rest.site, keys.oldId);
   // Its id again, and none of the versions it had: an isolate that still holds such a row would write over what it is now.
   if (keys.oldId !== null) split.lead.version = Math.floor(now / 1_000);

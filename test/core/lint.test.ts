@@ -464,6 +464,16 @@ const CASES: Case[] = [
     finding: { code: "never-holds", rules: ["a"] },
     nearMiss: sound([{ id: "a", while: { "traits.size": "3" }, points: 5 }]),
   },
+  ...["status", "feedback", "source.channel"].map(
+    (field, i): Case => ({
+      name: `a ${field} that there is not`,
+      has: sound([{ id: "a", while: { [field]: "nonsense" }, points: 5 }]),
+      finding: { code: "never-holds", rules: ["a"] },
+      nearMiss: sound([
+        { id: "a", while: { [field]: ["nonsense", ["Cust*", "notready", "paid"][i] ?? ""] }, points: 5 },
+      ]),
+    }),
+  ),
   {
     name: "an event's number that cannot be",
     has: sound([form("a", { "properties.n": { gte: 5 }, all: [{ "properties.n": { lt: 5 } }] })]),

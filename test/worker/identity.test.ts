@@ -378,6 +378,10 @@ describe("split", () => {
     await site.post([page("alone")]);
     expect(await split("user:sure", { visitor: "sure" })).toMatchObject({ status: 409 });
     expect(await split("visitor:alone", { visitor: "alone" })).toMatchObject({ status: 409 });
+    // What sales noted is nobody else.
+    await site.post([identify("noted", { traits: { email: "noted@one.example" } })]);
+    await site.rest("/v1/leads/visitor:noted", { method: "PATCH", body: { status: "customer" } });
+    expect(await split("visitor:noted", { visitor: "noted" })).toMatchObject({ status: 409 });
     expect(await split("user:sure", { visitor: "alone" })).toMatchObject({ status: 404 });
     expect(await split("user:no-one", { visitor: "alone" })).toMatchObject({ status: 404 });
     for (const body of [{}, { visitor: 1 }, { visitor: "" }, { visitor: "sure", also: 1 }, []])

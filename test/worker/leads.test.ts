@@ -133,6 +133,18 @@ describe("one lead", () => {
     expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
   });
 
+  test("is only to the company what there are words for, and only so judged by sales", async () => {
+    const said = (event: string, properties: object) => ({ type: "track", event, anonymousId: "imported", properties });
+    await site.import([
+      said("Lead Status Changed", { status: "customer" }),
+      said("Lead Status Changed", { status: "nonsense" }),
+      said("Sales Feedback Given", { feedback: "nonsense" }),
+    ]);
+    expect(await site.lead("visitor:imported")).toMatchObject({ status: "customer", feedback: null });
+    await site.import([said("Lead Status Changed", { status: null })]);
+    expect((await site.lead("visitor:imported")).status).toBe("open");
+  });
+
   test("of another site is nobody", async () => {
     const another = await api.createSite(RULES);
     const visitor = unique("v");

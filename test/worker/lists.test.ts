@@ -76,11 +76,26 @@ describe("the list", () => {
   });
 
   test("all filters at once, on a later page", async () => {
-    const { nextCursor } = await list("limit=1");
-    const filters = `temperature=cold&stage=lead&known=true&status=open&account=acme.example&activeSince=${iso(NOW - DAY)}`;
-    const ranges = `dimension=engagement&minScore=0&maxScore=90&cursor=${nextCursor}`;
-    expect(names((await list(`${filters}&${ranges}&q=ANN`)).data)).toEqual(["v1"]);
-    expect((await list(`${filters}&${ranges}&q=Özlem`)).data).toEqual([]);
+    const levels = `temperature=cold&stage=lead&status=open&activeSince=${iso(NOW - DAY)}`;
+    const ranges = "dimension=engagement&minScore=0&maxScore=90";
+    const person = "known=true&account=acme.example&q=ANN";
+    expect(names((await list(`${levels}&${ranges}&${person}`)).data)).toEqual(["v1"]);
+    expect((await list(`${levels}&${ranges}&known=true&account=acme.example&q=Özlem`)).data).toEqual([]);
+    const all = (await list(`${levels}&${ranges}&limit=200`)).data;
+    const first = await list(`${levels}&${ranges}&limit=1`);
+    const rest = await list(`${levels}&${ranges}&limit=200&cursor=${first.nextCursor}`);
+    expect(names([...first.data, ...rest.data])).toEqual(names(all));
+    expect(all.length).toBeGreaterThan(1);
+  });
+
+  test("a cursor is for the list it came with, in pages of any length", async () => {
+    const { nextCursor } = await list("limit=1&temperature=cold");
+    const status = async (query: string) => (await crowd.rest(`/v1/leads?${query}&cursor=${nextCursor}`)).status;
+    expect(await status("limit=7&temperature=cold")).toBe(200);
+    for (const query of ["temperature=cold&sort=id", "temperature=cold&sort=score", "", "temperature=cold&known=true"])
+      expect(await status(query), query).toBe(400);
+    const other = await api.createSite(RULES);
+    expect((await other.rest(`/v1/leads?temperature=cold&cursor=${nextCursor}`)).status).toBe(400);
   });
 
   test("leaves out the disqualified unless asked for", async () => {

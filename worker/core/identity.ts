@@ -121,7 +121,11 @@ export function claimsTooMuch(event: LoggedEvent, mine: State): boolean {
  * The key under which it is remembered where a visitor is when it claims a key and is not with its owner: it was split
  * from it, or there was no room. Whoever makes the same claim again does not join, and comes back to where it was.
  */
-export const apartKey = (visitor: string, key: string) => `apart:${visitor} ${key}`;
+const APART_KEY = "apart:";
+export const apartKey = (visitor: string, key: string) => `${APART_KEY}${visitor} ${key}`;
+
+/** Whether a key names somebody, and does not only remember where a lead or a visitor went. */
+export const isName = (key: string) => !key.startsWith(LEAD_KEY) && !key.startsWith(APART_KEY);
 
 /** The keys that go with a visitor when it leaves a lead: its own, those that only it stated, and what it may not rejoin. */
 export function keysOfOne(

@@ -56,6 +56,11 @@ const STATUS_CHANGED = triggerKey("Lead Status Changed");
 const FEEDBACK_GIVEN = triggerKey("Sales Feedback Given");
 const REQUALIFIED = triggerKey("Lead Requalified");
 
+/** What a lead can be to the company; the first: until somebody says. */
+export const STATUSES = [STATUS_DEFAULT, "opportunity", "customer", "partner", "employee"] as const;
+/** What sales can say of a lead. */
+export const FEEDBACKS = ["qualified", "notReady", "unqualified"] as const;
+
 /** What sales say of a lead is theirs to say: from a browser it is a word without effect. */
 export const SALES_EVENTS = [STATUS_CHANGED, FEEDBACK_GIVEN, REQUALIFIED, OUTCOME_KEY];
 
@@ -66,8 +71,8 @@ export function notePerson(state: State, event: LoggedEvent, key: string): void 
   if (event.verified && (event.userId !== undefined || statedEmail(event) !== null)) state.verified = true;
   if (event.country) state.country = event.country;
   if (!event.verified) return;
-  if (key === STATUS_CHANGED) state.status = said(event, "status", state.status) ?? STATUS_DEFAULT;
-  if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", state.feedback);
+  if (key === STATUS_CHANGED) state.status = said(event, "status", STATUSES, state.status) ?? STATUS_DEFAULT;
+  if (key === FEEDBACK_GIVEN) state.feedback = said(event, "feedback", FEEDBACKS, state.feedback);
   if (key === REQUALIFIED) state.disqualified = null;
 }
 
@@ -77,10 +82,10 @@ function noteUser(state: State, userId: string, verified: boolean): void {
   if (verified && !provenUserIds.includes(userId) && provenUserIds.length < USER_IDS_MAX) provenUserIds.push(userId);
 }
 
-/** A text property, `null` where it was emptied; what was said before where there is none. */
-function said(event: LoggedEvent, name: string, before: string | null): string | null {
+/** A property that is one of some texts, `null` where it was emptied; what was said before where it is neither. */
+function said(event: LoggedEvent, name: string, texts: readonly string[], before: string | null): string | null {
   const value = dig(event.properties, name);
-  return typeof value === "string" || value === null ? value : before;
+  return value === null || texts.some((text) => text === value) ? (value as string | null) : before;
 }
 
 /** Merges traits into the lead's: `null` removes one, and a claim leaves alone what was proved. */

@@ -10,7 +10,8 @@ import { parseUrl, readEvent, urlPart } from "./read";
 import { sameSite, siteKind, sourceKind } from "./referrers";
 import type { Source } from "./state";
 
-export type Channel = "direct" | "organic" | "paid" | "email" | "social" | "referral";
+export const CHANNELS = ["direct", "organic", "paid", "email", "social", "referral"] as const;
+export type Channel = (typeof CHANNELS)[number];
 
 /** Media that name a channel; whatever contains "cp" (cpc, cpm, cpv) or begins with "paid" is paid as well. */
 const MEDIA = new Map<string, Channel>([

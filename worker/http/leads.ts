@@ -2,7 +2,9 @@
 import type { Context } from "hono";
 import * as z from "zod/mini";
 import { readEmail } from "../core/identity";
+import { FEEDBACKS, STATUSES } from "../core/person";
 import type { RuleSet } from "../core/rules";
+import { digest } from "../core/text";
 import { leadLines } from "../csv";
 import { type LeadFilter, SORTS, type Sort } from "../db/list";
 import { readingAgain } from "../db/refusal";
@@ -12,7 +14,7 @@ import { exportLead } from "../export";
 import { Failure } from "../failure";
 import { type Current, rounded } from "../lead";
 import { leadEvents, leadHistory, openLead, pageOfLeads, showExplanation, showLead } from "../leads";
-import { FEEDBACKS, patchLead, STATUSES } from "../patch";
+import { patchLead } from "../patch";
 import { splitLead } from "../split";
 import { type Api, atQuery, SITE, siteOf, siteQuery, supposedInstant } from "./context";
 import { Hono } from "./hono";
@@ -36,11 +38,14 @@ function readingLeads(calls: LeadCalls): void {
   calls.get(
     "/leads",
     { scope: "read", query: listQuery },
-    async ({ deps, site, query: { sort, limit, cursor, ...wanted } }) => {
+    async ({ deps, site, query: { sort, limit, cursor, site: _, ...wanted } }) => {
       const filter = checkedFilter(site, wanted);
-      const paging = { sort: checkedSort(site.rules, sort), limit, after: decodeCursor(cursor, position) };
+      // Where a page of one list ended is nowhere in another: whoever mixes them up would miss leads.
+      const of = digest(JSON.stringify([site.id, sort, wanted]));
+      const after = decodeCursor(cursor, z.object({ value: z.number(), id: z.string(), of: z.literal(of) }));
+      const paging = { sort: checkedSort(site.rules, sort), limit, after };
       const { data, next } = await pageOfLeads(deps, site, filter, paging);
-      return { data, nextCursor: next && encodeCursor(next) };
+      return { data, nextCursor: next && encodeCursor({ ...next, of }) };
     },
   );
 
@@ -158,9 +163,8 @@ const filters = {
   sort: z._default(z.string(), "-score"),
 };
 const listQuery = z.strictObject({ ...filters, limit, cursor });
-const position = z.object({ value: z.number(), id: z.string() });
 
-type Wanted = Omit<z.output<typeof listQuery>, "sort" | "limit" | "cursor">;
+type Wanted = Omit<z.output<typeof listQuery>, "site" | "sort" | "limit" | "cursor">;
 
 /** The filter, if the site's rules have the levels and the dimension that it names. */
 function checkedFilter({ rules }: SiteRules, { temperature, stage, ...filter }: Wanted): LeadFilter {

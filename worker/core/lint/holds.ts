@@ -1,12 +1,21 @@
 /** Conditions that contradict themselves. */
 import type { Condition, Leaf } from "../condition";
+import { FEEDBACKS, STATUSES } from "../person";
 import { escapePointer } from "../problems";
 import type { RuleSet } from "../rules";
+import { CHANNELS } from "../source";
 import { at, conditionOf, countsWhole, type Finding, written } from "./finding";
 import { bounds, isRange, parts, samples } from "./values";
 
-/** Fields that are true, false or (but for `known` and `verified`) missing. */
-const FLAGS = ["known", "verified", "email.free"];
+/** Fields that have few values, and what those are; but for the first three they may be missing. */
+const CLOSED: Record<string, readonly (string | boolean)[]> = {
+  known: [true, false],
+  verified: [true, false],
+  status: STATUSES,
+  "email.free": [true, false],
+  feedback: FEEDBACKS,
+  "source.channel": CHANNELS,
+};
 
 /** Rules and counters whose condition no event and no lead can meet: they look as if they did something. */
 export function neverHolds(rules: RuleSet): Finding[] {
@@ -54,12 +63,13 @@ export function contradiction(rules: RuleSet, condition: Condition | null): Leaf
   return null;
 }
 
-/** Values that stand for all that the tested field can have; `null` where that cannot be said, as of texts. */
-function allValues(rules: RuleSet, tested: Leaf[]): (number | boolean | undefined)[] | null {
+/** Values that stand for all that the tested field can have; `null` where that cannot be said, as of most texts. */
+function allValues(rules: RuleSet, tested: Leaf[]): (string | number | boolean | undefined)[] | null {
   const [first] = tested;
   const turns = bounds(tested);
   if (!first || !turns) return null;
-  if (FLAGS.includes(first.field.name) && first.field.root !== "traits") return [true, false, undefined];
+  const closed = first.field.root === "traits" ? undefined : CLOSED[first.field.name];
+  if (closed) return [...closed, undefined];
   const whole = countsWhole(rules, first);
   const numbers = [0, ...samples(turns, whole).map(({ value }) => value)];
   if (whole) return numbers.filter((value) => value >= 0);

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import * as z from "zod/mini";
 import { OUTCOMES } from "../../core/outcome";
+import { FEEDBACKS, STATUSES } from "../../core/person";
 import type { ScorePoint, Threshold } from "../../dashboard/data";
 import { LeadPage } from "../../dashboard/lead";
 import { LeadsPage } from "../../dashboard/leads";
@@ -22,7 +23,7 @@ import {
   showLead,
 } from "../../leads";
 import { recordOutcome } from "../../outcomes";
-import { FEEDBACKS, patchLead, STATUSES } from "../../patch";
+import { patchLead } from "../../patch";
 import { splitLead } from "../../split";
 import type { Api } from "../context";
 import type { Hono } from "../hono";

@@ -4,8 +4,8 @@
  */
 import * as z from "zod/mini";
 import { described, withMeta } from "../../core/described";
+import { FEEDBACKS, STATUSES } from "../../core/person";
 import { SCOPES } from "../../db/keys";
-import { FEEDBACKS, STATUSES } from "../../patch";
 
 export const time = described(z.iso.datetime(), "ISO 8601, UTC.");
 const texts = z.record(z.string(), z.string());
