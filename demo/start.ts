@@ -10,11 +10,10 @@
  * Files of demo/site are read on every request; changes of demo/server.ts need a restart.
  */
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseEnv } from "node:util";
+import { adminKey } from "./admin-key.ts";
 import { ROOT, startRuntime } from "./runtime.ts";
 import { seed } from "./seed.ts";
 import { StartError } from "./start-error.ts";
@@ -29,12 +28,6 @@ function portFromEnv(): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new StartError(`PORT is "${text}", which is not a port number (0 to 65535; 0 takes any free one).`);
-}
-
-function adminKey(): string {
-  const key = process.env.KELVIN_ADMIN_KEY || keptKey();
-  if (/^[!-~]+$/.test(key)) return key;
-  throw new StartError("KELVIN_ADMIN_KEY travels in a header: letters, digits and signs, no spaces.");
 }
 
 /** Variables of the Worker that may be set from outside. */
@@ -62,18 +55,6 @@ function databasesFromEnv(): number {
   throw new StartError(
     `KELVIN_DATABASES is "${text}"; it must be how many databases there are, 1 to ${DATABASES_MAX}.`,
   );
-}
-
-/** From .dev.vars, where `wrangler dev` looks too; made once if there is none. */
-function keptKey(): string {
-  const file = join(ROOT, ".dev.vars");
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const kept = parseEnv(text).KELVIN_ADMIN_KEY;
-  if (kept) return kept;
-  const key = `kelvin_admin_${randomBytes(24).toString("base64url")}`;
-  const before = text === "" || text.endsWith("\n") ? text : `${text}\n`;
-  writeFileSync(file, `${before}KELVIN_ADMIN_KEY=${key}\n`, { mode: 0o600 });
-  return key;
 }
 
 function stateFolder(): string {
