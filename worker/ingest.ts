@@ -11,7 +11,7 @@ import type { LeadWrite } from "./db/plan";
 import { refusalOf, SharedFailure } from "./db/refusal";
 import type { SiteRules } from "./db/sites";
 import { unlessSuppressed } from "./db/suppressions";
-import { knownMessages, writeNewcomer } from "./db/write";
+import { knownMessages, unlessWritten, writeNewcomer } from "./db/write";
 import type { Deps } from "./deps";
 import { Failure, moving } from "./failure";
 import { type Answer, answer, leadWrite, shownAnswer } from "./lead";
@@ -176,9 +176,9 @@ function withoutRepeats(received: readonly Placed[]): Placed[] {
 }
 
 async function commit(deps: Deps, site: SiteRules, plan: Resolved, door: Doorkeeper, terms: Terms): Promise<void> {
-  const changed = [...plan.drafts].filter(isChanged);
-  const rows = changed.length === 0 ? [] : await write(deps, site, changed, door, terms);
-  for (const { absorbed } of changed) for (const { id } of absorbed) deps.leads.drop(id);
+  const isAny = [...plan.drafts].some(isChanged);
+  const rows = isAny ? await write(deps, site, plan, door, terms) : [];
+  for (const { absorbed } of plan.drafts) for (const { id } of absorbed) deps.leads.drop(id);
   for (const [key, { lead, before }] of plan.owners) {
     const row = rows.find(({ id }) => id === lead.id) ?? before;
     if (!row) continue;
@@ -195,16 +195,20 @@ async function reply(deps: Deps, site: SiteRules, plan: Resolved, asked: Receive
   return await shownAnswer(deps, owner, { visitor: asked.visitor }, owner.log);
 }
 
-/** Writes drafts, and with them how many events the site has had, where that is counted and due. */
+/** Writes what changed, and with it how many events the site has had, where that is counted and due. */
 async function write(
   deps: Deps,
   site: SiteRules,
-  drafts: Draft[],
+  plan: Resolved,
   door: Doorkeeper,
   { isBudgeted, unerased }: Terms,
 ): Promise<LeadRow[]> {
+  const drafts = [...plan.drafts].filter(isChanged);
   const ids = drafts.flatMap(({ fresh }) => fresh);
+  // Whose lead was only looked at decided something as well.
+  const seen = [...plan.drafts].flatMap((draft) => (draft.before && !isChanged(draft) ? [draft.before] : []));
   const guards = [
+    ...(seen.length > 0 ? [unlessWritten(deps.db, site.id, seen)] : []),
     ...(door.asked.length > 0 ? [unlessSuppressed(deps.db, site.id, door.asked)] : []),
     ...(unerased ? [unlessErased(deps.db, site.id, unerased)] : []),
   ];

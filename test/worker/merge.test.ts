@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import type { LoggedEvent } from "../../worker/core/event";
+import { VISITORS_MAX } from "../../worker/core/state";
 import { type Api, type List, type Message, PLAIN_RULES, page, type Site, track } from "../support/api";
 import { arbitraryCase, VISITORS } from "../support/arbitraries";
 import { naive } from "../support/naive";
@@ -254,6 +255,16 @@ test("an isolate that reads a lead again finds it no more under what another iso
   const { visitors } = await site.lead("visitor:pc");
   expect(visitors.map(({ id }) => id)).toContain("phone");
   expect((await site.lead("user:ann")).pageviews).toBe(0);
+});
+
+test("an isolate that holds a full lead sees that there is nobody any more", async () => {
+  const site = await api.createSite(PLAIN_RULES);
+  const elsewhere: Site = Object.create(site, { api: { value: startApi({ clock: () => now }) } });
+  for (let i = 0; i < 2; i++) await site.post([page("new-pc")]);
+  await site.import(Array.from({ length: VISITORS_MAX }, (_, i) => identify(`pc-${i}`, { userId: "ann" })));
+  expect((await elsewhere.rest("/v1/leads/user:ann", { method: "DELETE" })).status).toBe(204);
+  await site.post([identify("new-pc", { userId: "ann" })]);
+  expect((await site.lead("user:ann")).visitors.map(({ id }) => id)).toEqual(["new-pc"]);
 });
 
 test("a lead that went up in another is not found again under a key that comes later in the batch", async () => {

@@ -100,6 +100,17 @@ function messageStatement(
     .bind(siteId, JSON.stringify(digests), ...(leadId === null ? [] : [leadId]));
 }
 
+/** Refuses its batch (NULL in lead_id) where one of some leads is not as it was read any more; writes nothing. */
+export function unlessWritten(db: D1Database, siteId: string, read: readonly Pick<LeadRow, "id" | "version">[]) {
+  const versions = read.map(({ id, version }) => ({ id, version }));
+  return db
+    .prepare(
+      `INSERT INTO identities (site_id, key, lead_id) SELECT ?1, '', NULL FROM json_each(?2) r WHERE NOT EXISTS
+       (SELECT 1 FROM leads WHERE site_id = ?1 AND id = r.value ->> 'id' AND version = r.value ->> 'version') LIMIT 1`,
+    )
+    .bind(siteId, JSON.stringify(versions));
+}
+
 /** Refuses the batch (NULL in events) where the day's events have all been had: nobody has to read that first. */
 function usageStatement(db: D1Database, siteId: string, { day, events, most }: UsageNote): D1PreparedStatement {
   return db
