@@ -185,7 +185,11 @@ describe("keys and secrets", () => {
     expect((await site.api.json("/v1/keys", { key })).status).toBe(403);
     await page.getByRole("link", { name: "I have it" }).click();
     expect(await page.content()).not.toContain(key);
-    await page.getByRole("button", { name: "Delete the key Newsletter" }).click();
+    const sure = page.getByRole("button", { name: "Delete the key Newsletter for good" });
+    expect(await sure.isVisible(), "not at one click").toBe(false);
+    await page.getByText("Delete the key Newsletter", { exact: true }).click();
+    expect((await site.api.json(`/v1/leads?site=${site.id}`, { key })).status).toBe(200);
+    await sure.click();
     await page.getByText("The key is gone").waitFor();
     expect((await site.api.json(`/v1/leads?site=${site.id}`, { key })).status).toBe(401);
   });

@@ -104,16 +104,26 @@ const Row: FC<{ frame: Frame; entry: KeyEntry }> = ({ frame, entry }) => (
         <Time at={new Date(entry.lastUsedAt).toISOString()} now={frame.now} />
       )}
     </td>
-    <td class="amount">
-      <form method="post" action={link(frame, "/setup/keys/delete")}>
-        <Token frame={frame} />
-        <input type="hidden" name="id" value={entry.id} />
-        <button type="submit" class="small">
-          Delete<span class="unseen"> the key {entry.name}</span>
-        </button>
-      </form>
+    <td>
+      <Delete frame={frame} entry={entry} />
     </td>
   </tr>
+);
+
+const Delete: FC<{ frame: Frame; entry: KeyEntry }> = ({ frame, entry }) => (
+  <details>
+    <summary>
+      Delete<span class="unseen"> the key {entry.name}</span>
+    </summary>
+    <form method="post" action={link(frame, "/setup/keys/delete")} class="fields">
+      <Token frame={frame} />
+      <input type="hidden" name="id" value={entry.id} />
+      <p class="muted">Whatever uses it is turned away then. It cannot be undone.</p>
+      <button type="submit" class="danger">
+        Delete<span class="unseen"> the key {entry.name} for good</span>
+      </button>
+    </form>
+  </details>
 );
 
 /** Something secret, shown by the answer to the form that made it and never again. */
