@@ -13,15 +13,35 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { optionsOf } from "../tools/options.ts";
 import { adminKey } from "./admin-key.ts";
 import { ROOT, startRuntime } from "./runtime.ts";
 import { seed } from "./seed.ts";
 import { StartError } from "./start-error.ts";
 
 const PORT_DEFAULT = 8787;
+/** Most local databases: enough to try moving sites. */
+const DATABASES_MAX = 10;
 const SCHEDULE_MS = 60_000;
 /** How long everything may take to answer after it was started. */
 const READY_TIMEOUT_MS = 30_000;
+
+const HELP = `npm start
+
+Kelvin and a demo site on this machine, until Ctrl-C. It prints where they are, and the key.
+
+  --help   this text
+
+It has no other options; these variables of the environment change what it does, as in PORT=9000 npm start:
+
+  PORT                      another port; 0 takes any free one (default ${PORT_DEFAULT})
+  KELVIN_STATE              the folder that keeps the database (default .wrangler/state)
+  KELVIN_ADMIN_KEY          the key (default: made once, and kept in .dev.vars)
+  KELVIN_DATABASES          how many databases there are, 1 to ${DATABASES_MAX} (default 1)
+  RATE_ADDRESS_PER_MINUTE   requests of one address that are let through in a minute; 0 for any number
+  RATE_VISITOR_PER_MINUTE   the same of one visitor
+  ACCESS_JWKS_URL           where your identity provider has its keys, to sign in by it
+  ACCESS_AUDIENCE           the audience of its tokens`;
 
 function portFromEnv(): number {
   const text = process.env.PORT?.trim() || String(PORT_DEFAULT);
@@ -44,9 +64,6 @@ function ratesFromEnv(): Record<string, string> {
   }
   return rates;
 }
-
-/** Most local databases: enough to try moving sites. */
-const DATABASES_MAX = 10;
 
 function databasesFromEnv(): number {
   const text = process.env.KELVIN_DATABASES?.trim() || "1";
@@ -128,6 +145,7 @@ function stopOnSignals(stop: () => Promise<void>): void {
 async function main(): Promise<void> {
   // Whoever started us may close the pipes after reading the four lines.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  optionsOf(HELP, {});
   const key = adminKey();
   const port = portFromEnv();
   const variables = ratesFromEnv();

@@ -35,8 +35,13 @@ interface Ended {
 }
 
 /** Runs demo/start.ts until it ends, or until it has printed its last line and is then told to end. */
-function run(env: Record<string, string>, root = ROOT, signal: NodeJS.Signals = "SIGTERM"): Promise<Ended> {
-  const child = spawn(process.execPath, ["demo/start.ts"], {
+function run(
+  env: Record<string, string>,
+  root = ROOT,
+  signal: NodeJS.Signals = "SIGTERM",
+  options: string[] = [],
+): Promise<Ended> {
+  const child = spawn(process.execPath, ["demo/start.ts", ...options], {
     cwd: root,
     env: { ...process.env, npm_lifecycle_event: "", ...env },
   });
@@ -122,6 +127,17 @@ test("a port in use is named, with the way out", async () => {
   expect(code).toBe(1);
   expect(stdout).toBe("");
   expect(stderr).toBe(`kelvin: port ${port} is taken; choose another, e.g. PORT=${port + 1} npm start.\n`);
+});
+
+test("--help tells which variables there are, and an option that there is not is refused; neither starts anything", async () => {
+  const help = await run({}, ROOT, "SIGTERM", ["--help"]);
+  expect([help.code, help.stderr]).toEqual([0, ""]);
+  for (const name of ["PORT", "KELVIN_STATE", "KELVIN_ADMIN_KEY", "KELVIN_DATABASES", "RATE_ADDRESS_PER_MINUTE"]) {
+    expect(help.stdout).toContain(`\n  ${name} `);
+  }
+  const wrong = await run({}, ROOT, "SIGTERM", ["--port", "3000"]);
+  expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
+  expect(wrong.stderr).toMatch(/^Unknown option '--port'[\s\S]*KELVIN_STATE/);
 });
 
 test("what is no port is refused", async () => {
