@@ -6,6 +6,9 @@ export function busy(port: number): StartError {
   return new StartError(`port ${port} is taken; choose another, e.g. PORT=${port + 1} npm start.`);
 }
 
+/** The origin of a port as browsers send it: without the port where it is 80. */
+export const originOf = (host: string, port: number) => new URL(`http://${host}:${port}`).origin;
+
 /** Asks the system before anything is built, so that the answer comes at once. */
 export async function refuseBusyPort(port: number): Promise<void> {
   const probe = await listen(port, "127.0.0.1");

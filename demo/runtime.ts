@@ -28,7 +28,7 @@ export interface RuntimeOptions {
 }
 
 export interface Runtime {
-  url: URL;
+  port: number;
   stop(): Promise<void>;
 }
 
@@ -46,8 +46,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   try {
     const url = await miniflare.ready;
     for (const name of databases) await applyMigrations(await miniflare.getD1Database(name, "kelvin"));
-    forwarder = await forwardFromIpv6(Number(url.port));
-    return { url, stop };
+    // An address without a port is one of port 80.
+    const port = Number(url.port || 80);
+    forwarder = await forwardFromIpv6(port);
+    return { port, stop };
   } catch (error) {
     await stop().catch(() => {});
     throw (error as { code?: string }).code === "ERR_ADDRESS_IN_USE" ? busy(options.port) : error;

@@ -15,6 +15,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { optionsOf } from "../tools/options.ts";
 import { adminKey } from "./admin-key.ts";
+import { originOf } from "./ports.ts";
 import { ROOT, startRuntime } from "./runtime.ts";
 import { seed } from "./seed.ts";
 import { StartError } from "./start-error.ts";
@@ -154,9 +155,9 @@ async function main(): Promise<void> {
   const state = stateFolder();
   const runtime = await startRuntime({ port, state, adminKey: key, databases, variables });
   stopOnSignals(runtime.stop);
-  const origin = `http://localhost:${runtime.url.port}`;
+  const origin = originOf("localhost", runtime.port);
   // By address: a machine may resolve `localhost` to ::1 first.
-  const local = `http://127.0.0.1:${runtime.url.port}`;
+  const local = originOf("127.0.0.1", runtime.port);
   await seed({ api: local, key, origins: [origin, local] });
   await waitUntilAnswering(local);
   runSchedule(local);

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { originOf } from "../../demo/ports.ts";
 import { seed } from "../../demo/seed.ts";
 import { type Server, startServer } from "../support/server.ts";
 
@@ -138,6 +139,10 @@ test("--help tells which variables there are, and an option that there is not is
   const wrong = await run({}, ROOT, "SIGTERM", ["--port", "3000"]);
   expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
   expect(wrong.stderr).toMatch(/^Unknown option '--port'[\s\S]*KELVIN_STATE/);
+});
+
+test("the origin of port 80 is the one that browsers send", () => {
+  expect([80, 8787].map((port) => originOf("localhost", port))).toEqual(["http://localhost", "http://localhost:8787"]);
 });
 
 test("what is no port is refused", async () => {
