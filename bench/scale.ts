@@ -9,12 +9,15 @@ import { asTable, scaleReport } from "./scale/report.ts";
 
 const HELP = `npm run scale -- [options]
 
-  --sites N          sites (default ${DEFAULTS.sites})
-  --beacons N        beacons a month, as 1e9 or 250000 (default ${DEFAULTS.beacons})
-  --peak N           how many times the average the busiest hour has (default ${DEFAULTS.peak})
-  --months N         how long leads are kept (default ${DEFAULTS.months})
-  --anonymous N      months that leads are kept which nobody knows (default: as the others)
-  --queued N         share of beacons that wait in the queue (default ${DEFAULTS.queued})
+Tells what so many sites and beacons a month mean in requests, rows, databases and dollars, by what the bench has
+measured and Cloudflare's prices. docs/scale.md explains the figures.
+
+  --sites N          sites, 1 to 1e9 (default ${DEFAULTS.sites})
+  --beacons N        beacons a month, as 1e9 or 250000, up to 1e15 (default ${DEFAULTS.beacons})
+  --peak N           how many times the average the busiest hour has, 1 to 1e6 (default ${DEFAULTS.peak})
+  --months N         how long leads are kept, 1 to 10000 (default ${DEFAULTS.months})
+  --anonymous N      months that leads are kept which nobody knows, 1 to 10000 (default: as the others)
+  --queued N         share of beacons that wait in the queue, 0 to 1 (default ${DEFAULTS.queued})
   --table            the table of docs/scale.md, of several sizes
   --results FILE     other measured figures than the newest of bench/results/
   --json             as JSON
@@ -46,8 +49,8 @@ const load: Load = {
   sites: numberOf("sites", values.sites, 1, 1e9),
   beacons: numberOf("beacons", values.beacons, 0, 1e15),
   peak: numberOf("peak", values.peak, 1, 1e6),
-  months: numberOf("months", values.months, 0, 1e4),
-  anonymousMonths: numberOf("anonymous", values.anonymous ?? values.months, 0, 1e4),
+  months: numberOf("months", values.months, 1, 1e4),
+  anonymousMonths: numberOf("anonymous", values.anonymous ?? values.months, 1, 1e4),
   queued: numberOf("queued", values.queued, 0, 1),
 };
 const found = measuredIn(values.results);

@@ -11,11 +11,11 @@ const HELP = `npm run soak -- [options]
 
 Runs Kelvin in two isolates on one local database, with faults at D1 and at the queue, and kills it now and then.
 
-  --minutes N    how long, the verdict at the end not counted (default 5; fractions are fine)
-  --visitors N   how many visitors there are at most (default 1000)
-  --seed N       for the same visitors and faults again (default: a random one, which is printed)
-  --mishaps N    share of round trips to D1 that something happens to, 0 to 1 (default 0.03)
-  --kills N      how often workerd is killed (default 2)
+  --minutes N    how long, the verdict at the end not counted, 0.05 to 1440 (default 5)
+  --visitors N   how many visitors there are at most, 3 to 100000 (default 1000)
+  --seed N       for the same visitors and faults again, 0 to 2^32 (default: a random one, which is printed)
+  --mishaps N    share of round trips to D1 that something happens to, 0 to 0.5 (default 0.03)
+  --kills N      how often workerd is killed, 0 to 100 (default 2)
   --json         the report as JSON
   --help         this text`;
 

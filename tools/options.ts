@@ -10,10 +10,22 @@ export function optionsOf<T extends ParseArgsOptionsConfig>(help: string, option
     process.exit(0);
   }
   try {
-    return parseArgs({ options }).values;
+    return parseArgs({ options, args: argumentsOf(process.argv.slice(2)) }).values;
   } catch (error) {
     return refuse(`${(error as Error).message}\n\n${help}`);
   }
+}
+
+/** Numbers below 0 are values of the option before them; by itself Node takes them for options. */
+function argumentsOf(words: string[]): string[] {
+  const found: string[] = [];
+  for (const word of words) {
+    const before = found.at(-1);
+    const isValue = /^-[\d.]/.test(word) && before !== undefined && /^--[^=]+$/.test(before);
+    if (isValue) found[found.length - 1] = `${before}=${word}`;
+    else found.push(word);
+  }
+  return found;
 }
 
 /** A number that an option gives as text. Ends the command where it is none, or out of bounds. */

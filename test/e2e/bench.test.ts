@@ -67,6 +67,7 @@ describe("npm run bench", () => {
     const { status, stdout } = run(script, "--help");
     expect(status).toBe(0);
     expect(stdout).toContain(`npm run ${script} -- [options]`);
+    expect(stdout, "what it is for").toMatch(/options\]\n\n[A-Z][^.]+\./);
     expect(stdout).toContain("--json");
   });
 
@@ -74,11 +75,24 @@ describe("npm run bench", () => {
     ["scale", "--sites", "many"],
     ["scale", "--sites", "0"],
     ["scale", "--queued", "2"],
+    ["scale", "--months", "0"],
     ["soak", "--minutes", "0"],
+    ["soak", "--kills", "-1"],
   ])("npm run %s -- %s %s says what would be right", (script, ...args) => {
     const { status, stderr } = run(script, ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(`${args[0]} is "${args[1]}"; it must be a number`);
+  });
+
+  test("npm run soak -- --help has the bounds that hold", () => {
+    const { stdout } = run("soak", "--help");
+    const bounds = [...stdout.matchAll(/--(\w+) N .*, ([\d.]+) to ([\d.]+)(?= \()/g)];
+    expect(bounds.map(([, name]) => name)).toEqual(["minutes", "visitors", "mishaps", "kills"]);
+    for (const [, name, least, most] of bounds) {
+      expect(run("soak", `--${name}`, "-1").stderr).toBe(
+        `--${name} is "-1"; it must be a number from ${least} to ${most}.\n`,
+      );
+    }
   });
 
   test.each(["nothing.json", "package.json", "README.md", ""])(
