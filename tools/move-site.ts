@@ -49,12 +49,18 @@ async function call(url: string, key: string, to: string): Promise<Move> {
     );
     const isJson = answer instanceof Response && answer.headers.get("Content-Type")?.startsWith("application/json");
     if (isJson && answer.ok) return (await answer.json()) as Move;
-    const isOver = answer instanceof Response && answer.status < 500;
+    const isOver = answer instanceof Response ? answer.status < 500 : isInVain(answer);
     const said = answer instanceof Response ? await wordsOf(answer) : `${url}: ${answer.cause ?? answer}`;
     if (isOver || failures === FAILURES_MAX) throw new Error(said);
-    if (failures === 0) console.error(`${said}; it is tried again`);
+    console.error(`${said}; it is tried again, ${failures + 1} of ${FAILURES_MAX}`);
     await pause(PAUSE_MS);
   }
+}
+
+/** Whether an address cannot be right: nobody has its name, or no client calls its port. */
+function isInVain({ cause }: Error): boolean {
+  const { code, message } = (cause ?? {}) as { code?: string; message?: string };
+  return code === "ENOTFOUND" || message === "bad port";
 }
 
 /** What an answer says that is none to the call. */

@@ -86,6 +86,23 @@ describe("called wrongly it says what would be right", () => {
     expect(ended.stderr, "in words").not.toContain("{");
   });
 
+  test("an address that cannot be right is told at once", async () => {
+    const ended = await moveSite(["--api", "http://localhost:1", "--site", "demo", "--to", "DB_1"], "k");
+    expect([ended.code, ended.stdout]).toEqual([1, ""]);
+    expect(ended.stderr).toBe("move-site: http://localhost:1/v1/sites/demo/move: Error: bad port\n");
+  });
+
+  test("where nobody listens it is tried again, and says how often", async () => {
+    const args = ["--api", "http://127.0.0.1:2", "--site", "demo", "--to", "DB_1"];
+    const child = spawn(process.execPath, ["tools/move-site.ts", ...args], {
+      env: { ...process.env, KELVIN_ADMIN_KEY: "k" },
+    });
+    let said = "";
+    child.stderr.on("data", (chunk) => (said += chunk));
+    await expect.poll(() => said, { timeout: 20_000 }).toMatch(/tried again, 1 of 30\n.*tried again, 2 of 30\n/);
+    child.kill();
+  });
+
   test("--help tells what there is", async () => {
     const { code, stdout } = await moveSite(["--help"]);
     expect(code).toBe(0);
