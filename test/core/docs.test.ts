@@ -1,7 +1,10 @@
 /** What the documents cite is there: files, headings, scripts; and what they ask people to paste is the tag's own. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { CSS_LINE, INLINE_SCRIPT } from "../support/collector.ts";
 
@@ -73,7 +76,52 @@ test("docs/api.md has every route of the API", () => {
   }
 });
 
+test("what the scope write opens is told in docs/api.md and where keys are made", () => {
+  const opened = ["events", "leads", "erasing", "outcomes", "rules", "e-mail links", "webhooks"];
+  const told = [
+    /^\| `write` \| (.+) \|$/m.exec(read("docs/api.md")),
+    /write: "(.+)",/.exec(read("worker/dashboard/keys.tsx")),
+  ];
+  for (const found of told) for (const word of opened) expect(found?.[1]).toContain(word);
+});
+
+test("the tag's size is what the build makes", () => {
+  const tag = readFileSync(join(ROOT, "dist/k.js"));
+  const kb = (bytes: Buffer) => (bytes.length / 1000).toFixed(1);
+  const [gzip, brotli] = [kb(gzipSync(tag, { level: 9 })), kb(brotliCompressSync(tag))];
+  expect(read("README.md")).toContain(`a tag of ${gzip} kB (gzip; brotli makes it ${brotli})`);
+  expect(read("docs/tag.md")).toContain(
+    `${brotli} kB with brotli at its best, ${gzip} kB with gzip, ${kb(tag)} kB before compression`,
+  );
+});
+
+test("links to leads name the site: without, they lead nowhere where there are several", () => {
+  const links = DOCUMENTS.flatMap((path) => read(path).match(/dashboard\/leads\/\$\{[^}]+\}[^|\s]*/g) ?? []);
+  expect(links).not.toEqual([]);
+  for (const link of links) expect(link).toContain("?site=");
+});
+
 describe("what is to be pasted", () => {
+  test.each(["README.md", "docs/quick-start.md", "docs/api.md"])(
+    "the key in %s is the one that npm start keeps",
+    (path) => {
+      const folder = mkdtempSync(join(tmpdir(), "kelvin-key-"));
+      writeFileSync(join(folder, ".dev.vars"), "OTHER=1\nKELVIN_ADMIN_KEY=kelvin_admin_a-b_c=\n");
+      const line = /^KEY=.+$/m.exec(read(path))?.[0];
+      const said = execFileSync("/bin/sh", ["-euc", `${line}\nprintf %s "$KEY"`], { cwd: folder, encoding: "utf8" });
+      rmSync(folder, { recursive: true });
+      expect(said).toBe("kelvin_admin_a-b_c=");
+    },
+  );
+
+  test("what is to be started has a port of its own", () => {
+    const ports = ["docs/quick-start.md", "docs/personalisation.md"].flatMap((path) =>
+      [...read(path).matchAll(/listen\((\d+)\)|PORT = "(\d+)"/g)].map(([, one, other]) => one ?? other),
+    );
+    expect(ports.length).toBeGreaterThan(2);
+    expect(new Set(ports).size).toBe(ports.length);
+  });
+
   test("the line of CSS and the inline script are those that the tag's tests use", () => {
     expect(CSS_LINE).not.toBe("");
     for (const path of ["README.md", "docs/tag.md", "worker/dashboard/layout.tsx"]) {

@@ -26,8 +26,8 @@ export interface KeysProps {
 }
 
 const OPENS: Record<string, string> = {
-  read: "leads, rules, this dashboard",
-  write: "events as proved, changing leads, publishing rules, webhooks",
+  read: "leads, rules, reports, this dashboard",
+  write: "events as proved, changing and erasing leads, outcomes, publishing rules, e-mail links, webhooks",
   admin: "sites and keys",
 };
 
