@@ -100,6 +100,22 @@ describe("what became of a lead", () => {
   });
 });
 
+describe("the time line", () => {
+  test("tells where a link led, which screen it was and which group", async () => {
+    const site = await api.createSite(RULES);
+    const visitor = await visitorOf(
+      site,
+      track("", "Link Clicked", { url: "https://other.example/map" }),
+      { type: "screen", messageId: unique("m"), name: "Home" },
+      { type: "group", messageId: unique("m"), groupId: "g-17", traits: { name: "Tarn Valley" } },
+    );
+    const told = await (await visit(site, visitor)).text();
+    expect(told).toContain("Link Clicked url https://other.example/map");
+    expect(told).toContain("Viewed Home");
+    expect(told).toContain("Joined the group g-17 Tarn Valley");
+  });
+});
+
 describe("a disqualification", () => {
   const spam = track("", "Spam Reported");
   const rival = { type: "identify", messageId: unique("m"), traits: { email: "x@rival.example" } };

@@ -88,6 +88,9 @@ export interface TimelineEvent {
   messageId: string;
   type: string;
   event?: string;
+  /** Of a page or screen. */
+  name?: string;
+  groupId?: string;
   anonymousId: string | null;
   userId?: string;
   previousId?: string;

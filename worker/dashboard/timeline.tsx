@@ -5,7 +5,7 @@ import type { TimelineEvent } from "./data";
 import { clock, date, exact, points } from "./format";
 
 /** Properties worth a word beside an event's name, the first that is there. */
-const TELLING = ["form", "file", "cta", "status", "feedback", "plan", "label", "href", "path", "seconds"];
+const TELLING = ["form", "file", "cta", "status", "feedback", "plan", "label", "href", "path", "url", "seconds"];
 const TEXT_MAX = 120;
 
 export const Timeline: FC<{ events: TimelineEvent[]; now: number }> = ({ events, now }) => {
@@ -66,7 +66,7 @@ function told(event: TimelineEvent): { what: string; detail: string } {
   switch (type) {
     case "page":
     case "screen": {
-      const path = text(properties.path) ?? text(properties.name) ?? text(properties.url);
+      const path = text(properties.path) ?? text(properties.name) ?? event.name ?? text(properties.url);
       const campaign = campaignOf(event.context);
       const detail = [text(properties.title), campaign && `campaign ${campaign}`].filter(Boolean).join(" · ");
       return { what: `Viewed ${path ?? "a page"}`, detail };
@@ -77,7 +77,7 @@ function told(event: TimelineEvent): { what: string; detail: string } {
         detail: [event.verified ? "verified" : "claimed", ...Object.keys(traits)].join(", "),
       };
     case "group":
-      return { what: "Joined a group", detail: text(traits.name) ?? "" };
+      return { what: `Joined the group ${event.groupId ?? ""}`.trim(), detail: text(traits.name) ?? "" };
     case "alias":
       return { what: "Joined with", detail: event.previousId ?? "" };
     default: {
