@@ -100,6 +100,12 @@ describe("what became of a lead", () => {
   });
 });
 
+test("a cold lead stays cold, and its points may fade all the same", async () => {
+  const site = await api.createSite({ ...RULES, dimensions: { engagement: { decay: { halfLife: "1d" } } } });
+  const desk = await visit(site, await visitorOf(site));
+  expect(await desk.text()).toContain("Stays cold, if nothing more happens.");
+});
+
 describe("the time line", () => {
   test("tells where a link led, which screen it was and which group", async () => {
     const site = await api.createSite(RULES);

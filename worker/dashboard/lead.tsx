@@ -131,7 +131,7 @@ const Now: FC<LeadProps> = ({ frame, lead, ladders, next }) => (
             more happens.
           </>
         ) : (
-          "Stays as it is, if nothing more happens."
+          `Stays ${lead.temperature}, if nothing more happens.`
         )}
       </p>
     </div>
