@@ -5,6 +5,7 @@ import { explain } from "./core/explain";
 import { foldEvent } from "./core/fold";
 import { LEAD_KEY } from "./core/identity";
 import { levelNames, levelsNow, nextChangeOf } from "./core/levels";
+import { endingOf } from "./core/outcome";
 import { lastSeenOf } from "./core/person";
 import { play } from "./core/play";
 import { emptyState, type State } from "./core/state";
@@ -118,7 +119,7 @@ export function showExplanation(site: SiteRules, state: State, at: number) {
 
 /**
  * What a lead did, latest first, with the awards that each event gets under the rules in force: told by playing the
- * log, so it cannot disagree with the score.
+ * log, so it cannot disagree with the score. And how it ended, as the whole log has it.
  */
 export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit: number, before: number | null) {
   const events = await readLog(deps.db, lead);
@@ -140,7 +141,8 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
       ...(cut === 0 ? {} : { cut }),
     })),
   }));
-  return { data: data.reverse(), next: page.length < told.length ? (page[0]?.index ?? null) : null };
+  const next = page.length < told.length ? (page[0]?.index ?? null) : null;
+  return { data: data.reverse(), next, ending: endingOf(events) };
 }
 
 /** Most events whose effect is shown in the score over time. */

@@ -63,6 +63,9 @@ describe("what became of a lead", () => {
     expect(await outcomes(site, visitor)).toEqual([{ outcome: "won", value: 1200.5 }]);
     expect((await site.lead(`visitor:${visitor}`)).score).toBe(score + 7);
     expect(await desk.text()).toContain("Outcome Recorded won, value 1200.5");
+    expect(await desk.text()).toMatch(/What became of it ?Recorded: won, just now\./);
+    await desk.send("outcome", { outcome: "lost", value: "" });
+    expect(await desk.text(), "the first, by which reports go").toMatch(/Recorded: won,/);
   });
 
   test("needs no value", async () => {
@@ -72,6 +75,7 @@ describe("what became of a lead", () => {
     expect((await desk.send("outcome", { outcome: "lost", value: "" })).status).toBe(303);
     expect(await outcomes(site, visitor)).toEqual([{ outcome: "lost" }]);
     expect(await desk.text()).toMatch(/Outcome Recorded lost(?!,)/);
+    expect(await (await visit(site, await visitorOf(site))).text(), "of another").not.toContain("Recorded:");
   });
 
   test.each<[Record<string, string>, RegExp]>([

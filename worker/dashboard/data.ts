@@ -57,6 +57,12 @@ export interface Disqualified {
   while: string[];
 }
 
+/** The first outcome of a lead, by which reports go. */
+export interface Ended {
+  outcome: string;
+  at: string;
+}
+
 export interface Reason {
   field: string;
   test: unknown;

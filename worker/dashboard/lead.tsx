@@ -4,6 +4,7 @@ import { Curve } from "./curve";
 import type {
   Crossing,
   Disqualified,
+  Ended,
   Explanation,
   Frame,
   Ladder,
@@ -35,6 +36,7 @@ export interface LeadProps {
   statuses: readonly string[];
   feedbacks: readonly string[];
   outcomes: readonly string[];
+  ended: Ended | null;
   disqualified: Disqualified;
   /** What has just been done. */
   done: string | null;

@@ -1,7 +1,7 @@
 /** What can be done about a person: what sales note, what became of them, a copy of all that is kept, and erasing it. */
 import type { FC } from "hono/jsx";
-import type { Disqualified, Frame, Lead } from "./data";
-import { leadName } from "./format";
+import type { Disqualified, Ended, Frame, Lead } from "./data";
+import { leadName, Time } from "./format";
 import { link, Token } from "./layout";
 
 const leadLink = (frame: Frame, lead: Lead, action: string) =>
@@ -13,6 +13,7 @@ export interface NotesProps {
   statuses: readonly string[];
   feedbacks: readonly string[];
   outcomes: readonly string[];
+  ended: Ended | null;
   disqualified: Disqualified;
 }
 
@@ -55,12 +56,17 @@ const Ids: FC<{ ids: string[] }> = ({ ids }) => (
 );
 
 /** What became of a lead: each is an event, and reports go by the earliest. */
-export const Outcomes: FC<NotesProps> = ({ frame, lead, outcomes }) => (
+export const Outcomes: FC<NotesProps> = ({ frame, lead, outcomes, ended }) => (
   <section class="card" aria-labelledby="became">
     <h2 id="became">What became of it</h2>
+    {ended && (
+      <p>
+        Recorded: <b>{ended.outcome}</b>, <Time at={ended.at} now={frame.now} />.
+      </p>
+    )}
     <form method="post" action={leadLink(frame, lead, "/outcome")} class="fields">
       <Token frame={frame} />
-      <label for="outcome">Outcome</label>
+      <label for="outcome">{ended ? "Another outcome" : "Outcome"}</label>
       <select id="outcome" name="outcome" required>
         <option value="">choose</option>
         {outcomes.map((outcome) => (

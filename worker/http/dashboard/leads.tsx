@@ -132,7 +132,7 @@ async function leadPage(c: Context, api: Api) {
   const found = await openLead(deps, site, idOf(c));
   const at = Math.max(deps.clock(), found.lead.state.clock ?? 0);
   const shown = showLead(found.site, found.lead, at);
-  const { events, older, before } = await someEvents(c, deps, found);
+  const { events, older, before, ending } = await someEvents(c, deps, found);
   const history = await leadHistory(deps, found, CROSSINGS_LIMIT, null);
   return await page(
     c,
@@ -154,6 +154,7 @@ async function leadPage(c: Context, api: Api) {
       statuses={STATUSES}
       feedbacks={FEEDBACKS}
       outcomes={OUTCOMES}
+      ended={ending && { outcome: ending.outcome, at: new Date(ending.at).toISOString() }}
       disqualified={showDisqualified(found.site, found.lead.state, at)}
       done={DONE[c.req.query("done") ?? ""] ?? null}
     />,
@@ -193,8 +194,8 @@ function levelsOf({ rules }: SiteRules, wanted: Record<string, string | undefine
 
 async function someEvents(c: Context, deps: Deps, { site, lead }: Current) {
   const from = decodeCursor(c.req.query("cursor"), z.object({ before: z.int().check(z.gte(0)) }));
-  const { data, next } = await leadEvents(deps, site, lead, EVENTS_LIMIT, from?.before ?? null);
-  return { events: data, older: next === null ? null : encodeCursor({ before: next }), before: from !== null };
+  const { data, next, ending } = await leadEvents(deps, site, lead, EVENTS_LIMIT, from?.before ?? null);
+  return { events: data, older: next === null ? null : encodeCursor({ before: next }), before: from !== null, ending };
 }
 
 const DAY_MS = 86_400_000;
