@@ -137,6 +137,11 @@ test("a test is sent, and its answer shown; one that fails says why", async () =
     data: { webhookId: id },
   });
   await page.getByText("None yet.").waitFor();
+  const sent = calls.length;
+  await page.goto(page.url());
+  await page.getByText("None yet.").waitFor();
+  expect(page.url()).toBe(server.url + at(`/setup/webhooks/${id}`));
+  expect(calls, "looking again sends none").toHaveLength(sent);
 
   answer = { status: 500, body: "<img src=x onerror=alert(1)>" };
   await press("Send a test");

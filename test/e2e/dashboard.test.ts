@@ -210,8 +210,11 @@ describe("keys and secrets", () => {
     await page.getByRole("button", { name: "Make a new secret" }).click();
     const secret = (await page.locator("#secret").textContent())?.trim() ?? "";
     expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    await page.getByRole("link", { name: "I have it" }).waitFor();
     expect(secret).not.toBe(site.info.identitySecret);
-    await page.getByRole("link", { name: "I have it" }).click();
+    await page.goto(page.url());
+    expect(new URL(page.url()).pathname).toBe("/dashboard/setup");
+    expect(await page.locator("#secret").count(), "looking again makes none").toBe(0);
     await page.getByLabel("Days that events are kept whole").fill("30 days");
     await page.getByLabel("Most events a day").fill("");
     await page.getByRole("button", { name: "Save" }).click();

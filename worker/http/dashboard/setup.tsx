@@ -53,6 +53,9 @@ export function setupPages(app: Hono, api: Api): void {
     return await page(c, <SecretPage {...shown} />, 201);
   });
 
+  // The secret's page stands at its form's address: whoever asks for that again makes no new one.
+  app.get("/setup/identity-secret", (c) => c.redirect(`/dashboard/setup${new URL(c.req.url).search}`, 303));
+
   app.get("/sites/new", async (c) => {
     const { frame } = await arrive(api, c);
     return await page(c, <NewSitePage frame={frame} form={EMPTY} problems={[]} />);

@@ -49,6 +49,11 @@ export function webhookPages(app: Hono, api: Api): void {
     return await readingAgain(() => webhookPage(c, api, tested));
   });
 
+  // The test's answer stands at its address: whoever asks for that again sees the webhook, and sends nothing.
+  app.get("/setup/webhooks/:id/test", (c) =>
+    c.redirect(`/dashboard/setup/webhooks/${encodeURIComponent(idOf(c))}${new URL(c.req.url).search}`, 303),
+  );
+
   app.post("/setup/webhooks/:id/redeliver", async (c) => {
     const { delivery = null } = await signedForm(api, c, "write");
     const { site, deps } = await enter(api, c);
