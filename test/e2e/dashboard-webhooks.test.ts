@@ -92,10 +92,11 @@ test("a webhook is made, its secret shown once; a wrong address is told with its
   await press("Make it");
   expect(await page.getByRole("alert").textContent()).toContain("Address must be an http or https address");
   expect(await page.getByLabel("Address").inputValue()).toBe("ftp://crm.example/");
+  expect(await page.locator("[aria-invalid=true]").getAttribute("id")).toBe("url");
   await page.getByLabel("Address").fill(url);
   await page.getByLabel(/lead.level.changed/).uncheck();
   await press("Make it");
-  expect(await page.getByRole("alert").textContent()).toContain("Call it when must be an array of one or more");
+  expect(await page.getByRole("alert").textContent()).toContain("Call it when: choose at least one");
   await page.getByLabel(/lead.level.changed/).check();
   await page.getByLabel(/lead.disqualified/).check();
   await press("Make it");

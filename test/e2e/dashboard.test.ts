@@ -199,7 +199,8 @@ describe("keys and secrets", () => {
     await page.getByLabel("Name").fill("Nothing");
     await page.getByLabel(/^read/).uncheck();
     await page.getByRole("button", { name: "Make it" }).click();
-    await page.getByText("must be an array of one or more of read, write, admin").waitFor();
+    expect(await page.getByRole("alert").textContent()).toContain("What it opens: choose at least one");
+    expect(await page.locator("[aria-invalid=true]").count(), "of the scopes, and not the name").toBe(3);
     expect(await page.getByLabel("Name").inputValue()).toBe("Nothing");
   });
 
@@ -219,6 +220,7 @@ describe("keys and secrets", () => {
     await page.getByLabel("Most events a day").fill("");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Not saved").waitFor();
+    expect(await page.locator("[aria-invalid]").getAttribute("id")).toBe("retentionDays");
     expect(await page.getByLabel("Days that events are kept whole").inputValue()).toBe("30 days");
     await page.getByLabel("Days that events are kept whole").fill("30");
     await page.getByRole("button", { name: "Save" }).click();

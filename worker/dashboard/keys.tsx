@@ -3,7 +3,7 @@ import type { FC } from "hono/jsx";
 import type { Frame, Problem } from "./data";
 import { Time } from "./format";
 import { Copy, Heading, link, Notice, Page, Scroll, Token } from "./layout";
-import { Problems } from "./problem";
+import { Problems, wrong } from "./problem";
 import { SetupTabs } from "./setup-tabs";
 
 export interface KeyEntry {
@@ -67,16 +67,30 @@ export const KeysPage: FC<KeysProps> = ({ frame, keys, scopes, form, problems, d
       <h2 id="new-key">A new key</h2>
       {problems.length > 0 && (
         <Notice tone="bad" title="Not made">
-          <Problems problems={problems} labels={{ name: "Name", scopes: "What it opens" }} />
+          <Problems problems={problems} labels={{ name: "Name", scopes: "What it opens:" }} />
         </Notice>
       )}
       <form method="post" action={link(frame, "/setup/keys")} class="fields">
         <Token frame={frame} />
         <label for="name">Name</label>
-        <input id="name" name="name" required maxlength={200} value={form.name} placeholder="CRM" />
+        <input
+          id="name"
+          name="name"
+          required
+          maxlength={200}
+          value={form.name}
+          placeholder="CRM"
+          aria-invalid={wrong(problems, "name")}
+        />
         {scopes.map((scope) => (
           <label class="tick">
-            <input type="checkbox" name={scope} value="true" checked={form.scopes.includes(scope)} />
+            <input
+              type="checkbox"
+              name={scope}
+              value="true"
+              checked={form.scopes.includes(scope)}
+              aria-invalid={wrong(problems, "scopes")}
+            />
             <span>
               <code>{scope}</code> {OPENS[scope]}
             </span>

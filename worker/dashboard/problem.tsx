@@ -49,7 +49,13 @@ export const Problems: FC<{ problems: Problem[]; labels?: Record<string, string>
   </ul>
 );
 
+/** For `aria-invalid` of a form's field: whether something is wrong with what it stands for. */
+export const wrong = (problems: Problem[], name: string) =>
+  problems.some(({ pointer }) => fieldOf(pointer) === name) ? "true" : undefined;
+
+const fieldOf = (pointer: string) => pointer.split("/")[1] ?? "";
+
 const Place: FC<{ pointer: string; labels: Record<string, string> }> = ({ pointer, labels }) => {
-  const label = labels[pointer.split("/")[1] ?? ""];
+  const label = labels[fieldOf(pointer)];
   return label === undefined ? <code>{pointer}</code> : <b>{label}</b>;
 };

@@ -3,7 +3,7 @@ import type { FC } from "hono/jsx";
 import type { Frame, Problem, SiteSettings } from "./data";
 import { Time } from "./format";
 import { Copy, Heading, link, Notice, PAGE_STYLE, Page, Token, tag } from "./layout";
-import { Problems } from "./problem";
+import { Problems, wrong } from "./problem";
 import { SetupTabs } from "./setup-tabs";
 
 /** What stands in the form of a site. */
@@ -163,7 +163,7 @@ interface SiteFieldsProps {
 const SiteFields: FC<SiteFieldsProps> = ({ form, problems }) => (
   <>
     <MainFields form={form} problems={problems} />
-    <MoreFields form={form} />
+    <MoreFields form={form} problems={problems} />
   </>
 );
 
@@ -176,9 +176,16 @@ const MainFields: FC<SiteFieldsProps> = ({ form, problems }) => (
       </Notice>
     )}
     <label for="name">{LABELS.name}</label>
-    <input id="name" name="name" required maxlength={200} value={form.name} />
+    <input id="name" name="name" required maxlength={200} value={form.name} aria-invalid={wrong(problems, "name")} />
     <label for="origins">{LABELS.origins}</label>
-    <textarea id="origins" name="origins" rows={4} spellcheck={false} aria-describedby="origins-hint">
+    <textarea
+      id="origins"
+      name="origins"
+      rows={4}
+      spellcheck={false}
+      aria-describedby="origins-hint"
+      aria-invalid={wrong(problems, "origins")}
+    >
       {`\n${form.origins}`}
     </textarea>
     <p id="origins-hint" class="muted small">
@@ -195,6 +202,7 @@ const MainFields: FC<SiteFieldsProps> = ({ form, problems }) => (
 interface CountFieldProps {
   name: "retentionDays" | "anonymousRetentionDays" | "dailyEvents";
   form: SiteForm;
+  problems: Problem[];
   /** What an empty field means. */
   placeholder: string;
   /** The id of what explains it. */
@@ -202,7 +210,7 @@ interface CountFieldProps {
 }
 
 /** A number, or nothing for no bound. */
-const CountField: FC<CountFieldProps> = ({ name, form, placeholder, hint }) => (
+const CountField: FC<CountFieldProps> = ({ name, form, problems, placeholder, hint }) => (
   <>
     <label for={name}>{LABELS[name]}</label>
     <input
@@ -212,20 +220,27 @@ const CountField: FC<CountFieldProps> = ({ name, form, placeholder, hint }) => (
       value={form[name]}
       placeholder={placeholder}
       aria-describedby={hint}
+      aria-invalid={wrong(problems, name)}
     />
   </>
 );
 
 /** What is right for most as it is. */
-const MoreFields: FC<{ form: SiteForm }> = ({ form }) => (
+const MoreFields: FC<SiteFieldsProps> = ({ form, problems }) => (
   <>
-    <CountField name="retentionDays" form={form} placeholder="for ever" />
-    <CountField name="anonymousRetentionDays" form={form} placeholder="until they are erased" hint="anonymous-hint" />
+    <CountField name="retentionDays" form={form} problems={problems} placeholder="for ever" />
+    <CountField
+      name="anonymousRetentionDays"
+      form={form}
+      problems={problems}
+      placeholder="until they are erased"
+      hint="anonymous-hint"
+    />
     <p id="anonymous-hint" class="muted small">
       Counted from the last time they were there. Leads without a userId, an e-mail address, an outcome or a note of
       sales are deleted then.
     </p>
-    <CountField name="dailyEvents" form={form} placeholder="any number" />
+    <CountField name="dailyEvents" form={form} problems={problems} placeholder="any number" />
     <label for="jwksUrl">{LABELS.jwksUrl}</label>
     <input
       id="jwksUrl"
@@ -233,9 +248,16 @@ const MoreFields: FC<{ form: SiteForm }> = ({ form }) => (
       type="url"
       value={form.jwksUrl}
       placeholder="https://…/jwks.json, if it signs identity tokens"
+      aria-invalid={wrong(problems, "jwksUrl")}
     />
     <label for="jwksAudience">{LABELS.jwksAudience}</label>
-    <input id="jwksAudience" name="jwksAudience" value={form.jwksAudience} placeholder="any" />
+    <input
+      id="jwksAudience"
+      name="jwksAudience"
+      value={form.jwksAudience}
+      placeholder="any"
+      aria-invalid={wrong(problems, "jwksAudience")}
+    />
   </>
 );
 
@@ -259,7 +281,7 @@ export const NewSitePage: FC<NewSiteProps> = ({ frame, form, problems }) => (
           <details class="more" open={problems.length > 0}>
             <summary>More, which can wait: how long events are kept, how many, identity tokens</summary>
             <div class="fields">
-              <MoreFields form={form} />
+              <MoreFields form={form} problems={problems} />
             </div>
           </details>
           <button type="submit" class="primary">

@@ -5,7 +5,7 @@ import type { Delivery, Frame, Problem, Tested, Webhook } from "./data";
 import { Deliveries } from "./deliveries";
 import { Time } from "./format";
 import { Heading, link, Notice, Page, Scroll, Token } from "./layout";
-import { Problems } from "./problem";
+import { Problems, wrong } from "./problem";
 import { SetupTabs } from "./setup-tabs";
 
 /** What each type tells, to choose by. */
@@ -86,7 +86,7 @@ const NewWebhook: FC<Pick<WebhooksProps, "frame" | "form" | "problems">> = ({ fr
     <h2 id="new-webhook">A new webhook</h2>
     {problems.length > 0 && (
       <Notice tone="bad" title="Not made">
-        <Problems problems={problems} labels={{ url: "Address", events: "Call it when" }} />
+        <Problems problems={problems} labels={{ url: "Address", events: "Call it when:" }} />
       </Notice>
     )}
     <form method="post" action={link(frame, "/setup/webhooks")} class="fields">
@@ -101,6 +101,7 @@ const NewWebhook: FC<Pick<WebhooksProps, "frame" | "form" | "problems">> = ({ fr
         value={form.url}
         placeholder="https://crm.example/kelvin"
         aria-describedby="url-hint"
+        aria-invalid={wrong(problems, "url")}
       />
       <p id="url-hint" class="muted small">
         Something of yours that takes signed calls. For Slack and for a CRM there are a few lines to put in between, in
@@ -110,7 +111,13 @@ const NewWebhook: FC<Pick<WebhooksProps, "frame" | "form" | "problems">> = ({ fr
         <legend>Call it when</legend>
         {ANNOUNCEMENT_TYPES.map((type) => (
           <label class="tick">
-            <input type="checkbox" name={type} value="true" checked={form.events.includes(type)} />
+            <input
+              type="checkbox"
+              name={type}
+              value="true"
+              checked={form.events.includes(type)}
+              aria-invalid={wrong(problems, "events")}
+            />
             <span>
               {TELLS[type]} <code>{type}</code>
             </span>

@@ -8,7 +8,7 @@ import type { Api } from "../context";
 import type { Hono } from "../hono";
 import { checked } from "../input";
 import { newKey } from "../keys";
-import { arrive, page, signedForm } from "./visit";
+import { arrive, page, signedForm, unticked } from "./visit";
 
 /** Keys on the page; there are as many as programs and people. */
 const KEYS_LIMIT = 200;
@@ -32,7 +32,7 @@ export function keyPages(app: Hono, api: Api): void {
       return await page(c, shown, 201);
     } catch (error) {
       if (!(error instanceof Failure && error.errors)) throw error;
-      return await keysPage(c, api, { form, problems: error.errors }, 422);
+      return await keysPage(c, api, { form, problems: unticked(error.errors, "scopes") }, 422);
     }
   });
 

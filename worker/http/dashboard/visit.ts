@@ -132,6 +132,11 @@ export async function signedForm(
   return fields;
 }
 
+/** What is wrong with a form, where of the fields of this name at least one is to be ticked: in a form's words. */
+export function unticked(problems: NonNullable<Failure["errors"]>, name: string): NonNullable<Failure["errors"]> {
+  return problems.map((one) => (one.pointer === `#/${name}` ? { ...one, detail: "choose at least one" } : one));
+}
+
 export function page(c: Context, content: Child, status: ContentfulStatusCode = 200): Response | Promise<Response> {
   return c.html(html`<!doctype html>${content}`, status);
 }

@@ -14,7 +14,7 @@ import type { Api } from "../context";
 import type { Hono } from "../hono";
 import { checked, decodeCursor, pageOf } from "../input";
 import { newWebhook, showDelivery, showWebhook } from "../webhooks";
-import { enter, page, signedForm, siteIn } from "./visit";
+import { enter, page, signedForm, siteIn, unticked } from "./visit";
 
 /** Deliveries on a page. */
 const DELIVERIES_LIMIT = 30;
@@ -35,7 +35,7 @@ export function webhookPages(app: Hono, api: Api): void {
       return await page(c, <SecretPage {...shown} />, 201);
     } catch (error) {
       if (!(error instanceof Failure && error.errors)) throw error;
-      return await webhooksPage(c, api, { form, problems: error.errors }, 422);
+      return await webhooksPage(c, api, { form, problems: unticked(error.errors, "events") }, 422);
     }
   });
 
