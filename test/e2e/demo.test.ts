@@ -211,6 +211,7 @@ describe("every page", () => {
       }, temperature);
       const header = await cta(page, "header").allTextContents();
       expect(header, temperature).toHaveLength(1);
+      expect(await cta(page, "header").getAttribute("href"), "not where one is").not.toBe(path);
       expect(
         await page.locator("main [data-kelvin-cta]:visible, aside [data-kelvin-cta]:visible").count(),
       ).toBeGreaterThan(0);
