@@ -266,6 +266,7 @@ describe("leads", () => {
     await signIn(of(site));
     await headings("No leads yet").waitFor();
     expect(await page.locator("#tag").textContent()).toContain(`data-site="${site.writeKey}"`);
+    expect(await page.locator("#page-style").textContent()).toContain("[data-kelvin-show]");
 
     await page.getByRole("link", { name: "Set-up" }).first().click();
     await page.getByText("Waiting for the first event").waitFor();
@@ -452,6 +453,7 @@ describe("a site", () => {
     await page.getByLabel("Origins").fill("https://shop.example/some/page\nhttps://www.shop.example");
     await page.getByRole("button", { name: "Make the site" }).click();
     await headings(`${name} is ready`).waitFor();
+    expect(await page.locator("#page-style").textContent()).toContain("[data-kelvin-show]");
     expect((await page.locator("#secret").textContent())?.trim()).toMatch(/^\w{64}$/);
     await page.getByRole("link", { name: "Go on to the set-up" }).click();
     expect(await page.getByLabel("Origins").inputValue()).toBe("https://shop.example\nhttps://www.shop.example");

@@ -184,5 +184,17 @@ export function tag(origin: string, writeKey: string): string {
 }
 
 /** The line of CSS that pages carry which are personalised; snippet/personalise.ts says what it does. */
-export const PAGE_STYLE =
+const PAGE_STYLE =
   "<style>html:is(:not([data-kelvin]),[data-kelvin=cold]) [data-kelvin-show]:not([data-kelvin-show~=cold]),html[data-kelvin=warm] [data-kelvin-show]:not([data-kelvin-show~=warm]),html[data-kelvin=hot] [data-kelvin-show]:not([data-kelvin-show~=hot]){display:none!important}</style>";
+
+/** The same beside the tag, for whoever personalises. */
+export const PageStyle: FC = () => (
+  <details class="more">
+    <summary>To personalise pages by temperature</summary>
+    <p class="muted">
+      Paste this, too, and mark what is for whom with <code>data-kelvin-show="hot"</code>. Without it everything shows
+      until the first answer.
+    </p>
+    <Copy id="page-style" text={PAGE_STYLE} label="the line of CSS" />
+  </details>
+);

@@ -2,7 +2,7 @@
 import type { FC } from "hono/jsx";
 import type { Frame, Ladder, Lead } from "./data";
 import { leadName, leadRole, number, Time } from "./format";
-import { Copy, Heading, Level, link, Notice, Page, tag, toneOf } from "./layout";
+import { Copy, Heading, Level, link, Notice, Page, PageStyle, tag, toneOf } from "./layout";
 
 export interface LeadsQuery {
   sort: string;
@@ -275,6 +275,7 @@ const Empty: FC<{ frame: Frame; origin: string; writeKey: string }> = ({ frame, 
     <h2>No leads yet</h2>
     <p>Paste this tag into every page of the site, before the closing head tag. The first visit shows up here.</p>
     <Copy id="tag" text={tag(origin, writeKey)} label="the tag" />
+    <PageStyle />
     <p>
       <a href={link(frame, "/setup")}>Set-up</a> tells as soon as the first event has come in.
     </p>

@@ -2,7 +2,7 @@
 import type { FC } from "hono/jsx";
 import type { Frame, Problem, SiteSettings } from "./data";
 import { Time } from "./format";
-import { Copy, Heading, link, Notice, PAGE_STYLE, Page, Token, tag } from "./layout";
+import { Copy, Heading, link, Notice, Page, PageStyle, Token, tag } from "./layout";
 import { Problems, wrong } from "./problem";
 import { SetupTabs } from "./setup-tabs";
 
@@ -45,14 +45,7 @@ export const SetupPage: FC<SetupProps> = ({ frame, site, origin, lastSeen, form,
           <p class="muted">Paste it into every page of the site, before the closing head tag.</p>
           <Copy id="tag" text={tag(origin, site.writeKey)} label="the tag" />
           <Received frame={frame} lastSeen={lastSeen} />
-          <details class="more">
-            <summary>To personalise pages by temperature</summary>
-            <p class="muted">
-              Paste this, too, and mark what is for whom with <code>data-kelvin-show="hot"</code>. Without it everything
-              shows until the first answer.
-            </p>
-            <Copy id="page-style" text={PAGE_STYLE} label="the line of CSS" />
-          </details>
+          <PageStyle />
           <dl class="facts">
             <div>
               <dt>Write key</dt>
@@ -307,6 +300,7 @@ export const SiteMadePage: FC<{ frame: Frame; site: SiteSettings; identitySecret
         <section class="card" aria-labelledby="tag-title">
           <h2 id="tag-title">The tag, for every page</h2>
           <Copy id="tag" text={tag(props.origin, site.writeKey)} label="the tag" />
+          <PageStyle />
         </section>
         <section class="card" aria-labelledby="secret-title">
           <h2 id="secret-title">The identity secret</h2>
