@@ -144,7 +144,7 @@ describe("figures are those of the API", () => {
     const found = await report<RulesReport>(site, "rules");
     expect(await page.locator(".verdict").textContent()).toMatch(/^Yes/);
     const [verdict] = await page.getByRole("region", { name: "Does the score mean anything?" }).allTextContents();
-    expect(verdict).toContain(`${Math.round(found.auc.value * 100)} of 100`);
+    expect(verdict).toContain(`${Math.round(found.auc.value * 100)} % of such pairs`);
     expect(verdict).toContain(`${found.conversion.converted} of ${found.conversion.leads} leads converted`);
 
     for (const ladder of ["temperature", "stage"]) {
@@ -265,7 +265,9 @@ describe("of many leads", () => {
     expect(await page.getByRole("heading", { name: "Where your leads stand" }).count()).toBe(1);
     await page.getByRole("heading", { name: "Conversion by level" }).waitFor();
     const found = await report<RulesReport>(large, "rules");
-    expect(await page.locator(".verdict + p").textContent()).toContain(`${Math.round(found.auc.value * 100)} of 100`);
+    expect(await page.locator(".verdict + p").textContent()).toContain(
+      `${Math.round(found.auc.value * 100)} % of such pairs`,
+    );
     expect(await page.getByRole("progressbar").count()).toBe(0);
   });
 

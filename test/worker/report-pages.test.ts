@@ -64,6 +64,10 @@ describe("leads without outcomes", () => {
     expect(html).toContain(`/v1/outcomes?site=${site.id}`);
     expect(html).toContain('href="/docs#recordOutcome"');
     expect(html).toContain("Where your leads stand");
+    const names = [...html.matchAll(/<text[^>]* y="([\d.]+)"[^>]*>(?:warm|hot) from/g)].map(([, y]) => Number(y));
+    const bars = [...html.matchAll(/<rect class="(?:cold|warm|hot)"[^>]* y="([\d.]+)"/g)].map(([, y]) => Number(y));
+    expect(names).toHaveLength(2);
+    expect(Math.min(...bars), "no bar stands on a name").toBeGreaterThan(Math.max(...names));
     expect(html).not.toContain("Conversion by level");
   });
 
@@ -84,6 +88,18 @@ describe("leads without outcomes", () => {
     const html = await shown(site, "/personalisation");
     expect(html).toContain("Nobody has seen a call to action yet");
     expect(html).toContain("data-kelvin-cta=");
+  });
+});
+
+describe("a call to action that was seen, with nobody held out", () => {
+  test("what to do about it is said once, and shares are told in words", async () => {
+    const site = await api.createSite(RULES);
+    const context = { heldOut: false, shown: [{ cta: "hero", temperature: "cold" }] };
+    await site.post(["a", "b", "c"].map((visitor) => track(visitor, "Page Engaged", { seconds: 3 }, { context })));
+    const html = await shown(site, "/personalisation");
+    expect(html).toContain("there is nothing to compare with.</p>");
+    expect(html.match(/data-holdout/g)).toHaveLength(1);
+    expect(html).toMatch(/>0 leads<br\/?>plausibly 0 to \d+ %</);
   });
 });
 

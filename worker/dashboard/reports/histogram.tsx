@@ -5,7 +5,7 @@ import type { Frame, Ladder, Threshold } from "../data";
 import { number, plural } from "../format";
 import { link, toneOf } from "../layout";
 import type { DistributionReport } from "./data";
-import { AsTable, AxisLabel, across, HEIGHTS, Legend, PLOT, Plot, rough } from "./plot";
+import { AsTable, AxisLabel, across, Legend, PLOT, Plot, rough } from "./plot";
 
 export interface HistogramProps {
   frame: Frame;
@@ -18,6 +18,8 @@ export interface HistogramProps {
 const GAP = 0.08;
 /** From one name of a threshold down to the next, px: neighbours would stand on each other. */
 const ROW = 13;
+/** Most names that room is kept for: bars shall not get flat. */
+const NAMES_MAX = 5;
 
 export const Histogram: FC<HistogramProps> = (props) => {
   const { frame, report } = props;
@@ -54,7 +56,8 @@ const Bars: FC<HistogramProps> = ({ report, thresholds, ladders }) => {
   const x = linear(scores, [0, 100]);
   const most = Math.max(...data.map(({ leads, disqualified }) => leads + disqualified));
   const counts = nice([0, most], 4);
-  const y = linear(counts, HEIGHTS);
+  // Above the bars there is room for the names of thresholds, which stood on them.
+  const y = linear(counts, [PLOT.bottom, PLOT.top + Math.min(thresholds.length, NAMES_MAX) * ROW]);
   const marks = ticks(counts, 4).filter(Number.isInteger);
   const tone = (from: number) => {
     const level =

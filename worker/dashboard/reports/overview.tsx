@@ -80,15 +80,15 @@ const Verdict: FC<{ report: RulesReport }> = ({ report }) => {
       {value !== null && (
         <>
           <p>
-            Take a lead that converted and one that did not: in <b>{ofHundred(value)} of 100</b> such pairs the one that
+            Take a lead that converted and one that did not: in <b>{ofHundred(value)} %</b> of such pairs the one that
             converted had the higher score
             {interval && interval[0] < interval[1] && (
               <>
                 {" "}
-                (plausibly {ofHundred(interval[0])} to {ofHundred(interval[1])})
+                (plausibly {ofHundred(interval[0])} to {ofHundred(interval[1])} %)
               </>
             )}
-            . Chance alone gives 50.
+            . Chance alone gives 50 %.
           </p>
           <Scale value={value} interval={interval} />
         </>

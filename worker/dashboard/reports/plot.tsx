@@ -6,6 +6,7 @@ import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import type { Followed } from "../../core/personalisation";
 import type { Interval } from "../../core/stats";
 import type { Ladder } from "../data";
+import { plural } from "../format";
 import { Level, Scroll } from "../layout";
 
 const HEIGHT = 218;
@@ -169,6 +170,16 @@ export const Temperature: FC<{ ladders: Ladder[]; temperature: string | null }> 
 export const Share: FC<{ of: Followed }> = ({ of: { count, rate, interval } }) => (
   <>
     <b>{percent(rate)}</b>
-    <span class="under">{interval ? `${count.toLocaleString("en")}; ${percentSpan(interval)}` : "of nobody"}</span>
+    <span class="under">
+      {interval === null ? (
+        "of nobody"
+      ) : (
+        <>
+          {plural(count, "lead")}
+          <br />
+          plausibly {percentSpan(interval)}
+        </>
+      )}
+    </span>
   </>
 );

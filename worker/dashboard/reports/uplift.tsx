@@ -17,12 +17,13 @@ export interface UpliftProps {
 export const UpliftReport: FC<UpliftProps> = ({ ladders, report }) => {
   const { uplift, uplifts } = report;
   const isKnown = uplift.converted.interval !== null;
+  const nobodyHeldOut = uplift.heldOut.leads === 0;
   return (
     <>
       <section class="card" aria-labelledby="uplift">
         <h2 id="uplift">Is personalisation worth it?</h2>
         <p class="verdict">{verdict(uplift)}</p>
-        <p>{isKnown ? inWords(uplift) : uplift.note}</p>
+        <p>{isKnown ? inWords(uplift) : nobodyHeldOut ? NOBODY_HELD_OUT : uplift.note}</p>
         {isKnown && uplift.note && <p class="muted">{uplift.note}</p>}
         {isKnown && uplift.mixed > 0 && (
           <p class="muted">
@@ -30,7 +31,7 @@ export const UpliftReport: FC<UpliftProps> = ({ ladders, report }) => {
             {uplift.mixed === 1 ? "is" : "are"} left out.
           </p>
         )}
-        {uplift.heldOut.leads === 0 && <HoldOut />}
+        {nobodyHeldOut && <HoldOut />}
       </section>
       {isKnown && (
         <section class="card flush" aria-labelledby="groups">
@@ -46,9 +47,14 @@ export const UpliftReport: FC<UpliftProps> = ({ ladders, report }) => {
   );
 };
 
+/** What to do about it stands below. */
+const NOBODY_HELD_OUT = "Nobody was held out, so there is nothing to compare with.";
+
 const HoldOut: FC = () => (
   <div class="next">
-    <p>Put this into the tag on your pages; one visitor in ten then sees them as they are for everybody.</p>
+    <p>
+      Put this into the tag on your pages. For one visitor in ten they then stay as they are for the lowest temperature.
+    </p>
     <Copy id="holdout" text={'data-holdout="10"'} label="the attribute" />
   </div>
 );
