@@ -66,7 +66,7 @@ const of = (site: Site, path = "") => `/dashboard${path}${path.includes("?") ? "
 const headings = (name: string | RegExp) => page.getByRole("heading", { name });
 
 /** A lead that is hot: a head of something who saw the prices and asked for a demo. */
-async function hotLead(site: Site, name = "Ines Halvorsen"): Promise<string> {
+async function hotLead(site: Site, name = "Ines Halvorsen", more: Message = {}): Promise<string> {
   const visitor = unique("v");
   const ago = (days: number): Message => ({ timestamp: new Date(Date.now() - days * DAY_MS).toISOString() });
   const traits = {
@@ -74,6 +74,7 @@ async function hotLead(site: Site, name = "Ines Halvorsen"): Promise<string> {
     title: "Head of inbound",
     company: "Tarn Valley",
     email: `${unique("ines")}@tarnvalley.example`,
+    ...more,
   };
   await site.import([
     pageView(visitor, "/", ago(4)),
@@ -534,9 +535,18 @@ describe("whatever visitors send", () => {
 });
 
 describe("every page", () => {
-  test.each([360, 1280])("fits a screen of %i px, in dark mode too", async (width) => {
+  test.each([320, 390, 1280])("fits a screen of %i px, in dark mode too", async (width) => {
     const site = await api.createSite(RULES);
-    const id = await hotLead(site, "Wolfeschlegelsteinhausenbergerdorff-Mountbatten");
+    const long = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft";
+    const id = await hotLead(site, "Wolfeschlegelsteinhausenbergerdorff-Mountbatten", {
+      title: `Head of ${long}`,
+      company: long,
+      email: `${unique(long.slice(0, 50))}@${long.slice(0, 60)}.${long.slice(0, 60)}.example`,
+    });
+    await api.rest("/v1/keys", { body: { name: long, scopes: ["read", "write", "admin"] } });
+    await site.import([track("won", "Outcome Recorded", { outcome: "won" }), pageView("other", "/")]);
+    const body = { url: `https://hooks.example/${long}${long}`, events: ["lead.level.changed", "lead.merged"] };
+    await site.rest("/v1/webhooks", { body });
     await open({ viewport: { width, height: 740 }, colorScheme: "dark" });
     await signIn(of(site));
     for (const path of [
@@ -546,9 +556,19 @@ describe("every page", () => {
       "/rules/edit",
       "/rules/versions",
       "/rules/diff?from=1&to=2",
+      "/reports",
+      "/reports/levels",
+      "/reports/rules",
+      "/reports/personalisation",
       "/setup",
+      "/setup/keys",
+      "/setup/webhooks",
+      "/setup/status",
     ]) {
       await page.goto(of(site, path));
+      await page.locator("main details:not(.menu)").evaluateAll((all) => {
+        for (const one of all) one.setAttribute("open", "");
+      });
       const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
       expect(wide, path).toBeLessThanOrEqual(screen ?? 0);
       expect(await page.locator("h1").count(), path).toBe(1);

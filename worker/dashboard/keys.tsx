@@ -42,7 +42,7 @@ export const KeysPage: FC<KeysProps> = ({ frame, keys, scopes, form, problems, d
         <p class="muted pad">No keys yet: everybody uses the admin key. Make one below.</p>
       ) : (
         <Scroll label="Keys">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 <th scope="col">Name</th>
@@ -106,12 +106,14 @@ export const KeysPage: FC<KeysProps> = ({ frame, keys, scopes, form, problems, d
 
 const Row: FC<{ frame: Frame; entry: KeyEntry }> = ({ frame, entry }) => (
   <tr>
-    <th scope="row">{entry.name}</th>
-    <td>{entry.scopes.join(", ")}</td>
-    <td>
+    <th scope="row" class="address">
+      {entry.name}
+    </th>
+    <td data-label="Opens">{entry.scopes.join(", ")}</td>
+    <td data-label="Made">
       <Time at={new Date(entry.createdAt).toISOString()} now={frame.now} />
     </td>
-    <td>
+    <td data-label="Last used">
       {entry.lastUsedAt === null ? (
         <span class="muted">never</span>
       ) : (

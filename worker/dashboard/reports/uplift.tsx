@@ -156,7 +156,7 @@ const DifferenceBar: FC<{ difference: Difference; x: (difference: number) => str
   const tone = direction(one.interval);
   return (
     <svg class="forest" width="100%" height="22" aria-hidden="true">
-      <line class="one" x1={x(0)} x2={x(0)} y1="-8" y2="47" />
+      <line class="one" x1={x(0)} x2={x(0)} y1="-8" y2="63" />
       {one.interval && <Whisker class={tone} from={x(one.interval[0])} to={x(one.interval[1])} />}
       {one.difference !== null && <circle class={tone} cx={x(one.difference)} cy="11" r="4.5" />}
     </svg>
