@@ -129,18 +129,20 @@ export async function leadEvents(deps: Deps, site: SiteRules, lead: Lead, limit:
     .map((event, index) => ({ event, index, earned: awards[index] ?? [] }))
     .filter(({ event, index }) => !event.pruned && index < (before ?? events.length));
   const page = told.slice(-limit);
-  const data = page.map(({ event: { receivedAt, timestamp, visitor, place: _, ...event }, earned }) => ({
-    ...event,
-    anonymousId: visitor === "" ? null : visitor,
-    timestamp: iso(timestamp),
-    receivedAt: iso(receivedAt),
-    awards: earned.map(({ rule, points, cut }) => ({
-      id: rule.id,
-      dimension: site.rules.dimensions[rule.dimension]?.name ?? "",
-      points,
-      ...(cut === 0 ? {} : { cut }),
-    })),
-  }));
+  const data = page.map(
+    ({ event: { receivedAt, timestamp, visitor, place: _, absorbedVersion: __, ...event }, earned }) => ({
+      ...event,
+      anonymousId: visitor === "" ? null : visitor,
+      timestamp: iso(timestamp),
+      receivedAt: iso(receivedAt),
+      awards: earned.map(({ rule, points, cut }) => ({
+        id: rule.id,
+        dimension: site.rules.dimensions[rule.dimension]?.name ?? "",
+        points,
+        ...(cut === 0 ? {} : { cut }),
+      })),
+    }),
+  );
   const next = page.length < told.length ? (page[0]?.index ?? null) : null;
   return { data: data.reverse(), next, ending: endingOf(events) };
 }

@@ -73,7 +73,7 @@ const SUPPRESSED: Why = {
 };
 
 /** What the log notes of an event besides what was sent. */
-type Notes = Pick<LoggedEvent, "absorbed" | "unjoined" | "claimed">;
+type Notes = Pick<LoggedEvent, "absorbed" | "absorbedVersion" | "unjoined" | "claimed">;
 
 export interface Resolved {
   /** Everything to be written, and what was only looked at. */
@@ -274,7 +274,10 @@ class Resolution implements Resolved {
     switch (join) {
       case "merge":
         if (!theirs) return mine;
-        if (mine.before) notes.absorbed = mine.lead.id;
+        if (mine.before) {
+          notes.absorbed = mine.lead.id;
+          notes.absorbedVersion = mine.lead.version;
+        }
         return await this.merge(mine, theirs);
       case "move": {
         const claims = mine.lead.state.visitors.find(({ id }) => id === visitor)?.claims;

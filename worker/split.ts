@@ -49,13 +49,13 @@ async function trySplit(deps: Deps, site: SiteRules, id: string, visitor: string
   if (!rest.lead.keys.some((key) => isName(key) && !keys.gone.includes(key))) {
     throw new Failure("conflict", "All that the lead goes by is this visitor's: there is nobody to split it from.");
   }
-  const split = emptyCurrent(deps, rest.site, keys.oldId);
+  const split = emptyCurrent(deps, rest.site, keys.old?.id ?? null);
   // Its id again, and none of the versions it had: an isolate that still holds such a row would write over what it is now.
-  if (keys.oldId !== null) split.lead.version = Math.floor(now / 1_000);
+  if (keys.old) split.lead.version = keys.old.version;
   rest.lead.keys = rest.lead.keys.filter((key) => !keys.gone.includes(key));
   split.lead.keys = [...keys.moved, ...keys.free];
   // What it had absorbed is a lead again.
-  const own = mine.map(({ absorbed: _, ...event }) => event);
+  const own = mine.map(({ absorbed: _, absorbedVersion: __, ...event }) => event);
   for (const [half, events] of [
     [rest, theirs],
     [split, own],
@@ -86,9 +86,10 @@ function dividedKeys(before: readonly string[], visitor: string, mine: readonly 
   const kept = before.filter((key) => claimed.has(key) && !moved.includes(key));
   const free = kept.map((key) => apartKey(visitor, key)).filter((key) => !before.includes(key));
   // Its own id again, where it had one before it joined; then that is no longer a name of the other's.
-  const oldId = mine.find(({ absorbed }) => before.includes(`${LEAD_KEY}${absorbed}`))?.absorbed ?? null;
-  const dropped = oldId === null ? [] : [`${LEAD_KEY}${oldId}`];
-  return { oldId, moved, free, dropped, gone: [...moved, ...dropped] };
+  const joined = mine.find(({ absorbed }) => before.includes(`${LEAD_KEY}${absorbed}`));
+  const old = joined?.absorbed === undefined ? null : { id: joined.absorbed, version: joined.absorbedVersion ?? 0 };
+  const dropped = old === null ? [] : [`${LEAD_KEY}${old.id}`];
+  return { old, moved, free, dropped, gone: [...moved, ...dropped] };
 }
 
 function requireClaim(lead: Lead, visitor: string): void {

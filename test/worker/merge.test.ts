@@ -257,6 +257,24 @@ test("an isolate that reads a lead again finds it no more under what another iso
   expect((await site.lead("user:ann")).pageviews).toBe(0);
 });
 
+test("a lead that comes back twice has none of the versions that it had: an isolate that holds one writes over nothing", async () => {
+  const site = await siteWith(PLAIN_RULES);
+  const elsewhere: Site = Object.create(site, { api: { value: startApi({ clock: () => now }) } });
+  const split = async () =>
+    expect((await elsewhere.rest("/v1/leads/user:w/split", { body: { visitor: "v" } })).status).toBe(200);
+  await site.post([identify("own", { userId: "w", traits: { email: "w@acme.example" } })]);
+  await site.post([page("v")]);
+  await site.post([identify("v", { userId: "w" })]);
+  await split();
+  for (let i = 0; i < 8; i++) await site.post([page("v")]);
+  await elsewhere.post([named("v", "w@acme.example")]);
+  now += 4_000;
+  await split();
+  for (let i = 0; i < 4; i++) await elsewhere.post([page("v")]);
+  await site.post([page("v")]);
+  expect(await site.lead("visitor:v")).toMatchObject({ pageviews: 14, score: 14 });
+});
+
 test("an isolate that holds a full lead sees that there is nobody any more", async () => {
   const site = await api.createSite(PLAIN_RULES);
   const elsewhere: Site = Object.create(site, { api: { value: startApi({ clock: () => now }) } });

@@ -58,6 +58,8 @@ export interface LoggedEvent {
   link?: string;
   /** Id of the lead that went up in this one because of the event. */
   absorbed?: string;
+  /** The version that it had then: where it comes back, it goes on from there. */
+  absorbedVersion?: number;
   /** The event named somebody whose lead has all the names or visitors that one may have: nothing was joined. */
   unjoined?: "full";
   /** Digests of the identities that the event's visitor had claimed before it came over from another lead with it. */

@@ -52,7 +52,7 @@ function isFirstTouch(event: LoggedEvent, streams: Set<string>): boolean {
 function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
   const { type, event: name, timestamp, visitor, userId, country, machine, verified } = event;
   // What the log itself notes of who joined whom.
-  const { link, absorbed, unjoined, claimed } = event;
+  const { link, absorbed, absorbedVersion, unjoined, claimed } = event;
   // Traits and names last as long as the lead.
   const { traits, previousId, emailClaimed } = event;
   return {
@@ -71,6 +71,7 @@ function remains(event: LoggedEvent, pruned: Pruned): LoggedEvent {
     ...(verified && { verified }),
     ...(link === undefined ? {} : { link }),
     ...(absorbed === undefined ? {} : { absorbed }),
+    ...(absorbedVersion === undefined ? {} : { absorbedVersion }),
     ...(unjoined && { unjoined }),
     ...(claimed && { claimed }),
     pruned,
