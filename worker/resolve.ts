@@ -6,6 +6,7 @@ import type { LoggedEvent } from "./core/event";
 import {
   apartKey,
   CLAIMS_MAX,
+  claimantOf,
   claimsTooMuch,
   isAnother,
   isPassedOn,
@@ -258,9 +259,11 @@ class Resolution implements Resolved {
     notes: Notes,
   ): Promise<Draft> {
     const apart = event.verified ? undefined : this.owners.get(apartKey(event.visitor, key));
-    const theirs = apart ?? this.owners.get(key) ?? null;
+    let theirs = apart ?? this.owners.get(key) ?? null;
     const goes = visitor !== null && isAnother(event, key, mine.lead.state);
     if (theirs === mine || (apart && !goes)) return mine;
+    const claimant = theirs && claimantOf(event, key, theirs.lead.state);
+    if (theirs && claimant !== null) theirs = await this.leave(theirs, claimant);
     const join = joinOf(event, key, mine.lead.state, theirs?.lead.state ?? null);
     if (join === "stay" || (join === "move" && visitor === null)) return mine;
     if (join === "full" || !hasRoom(join, mine, theirs)) {
@@ -274,6 +277,8 @@ class Resolution implements Resolved {
     switch (join) {
       case "merge":
         if (!theirs) return mine;
+        // What somebody is taken out of a lead with goes up in the one it goes to.
+        if (claimant !== null) return await this.merge(theirs, mine);
         if (mine.before) {
           notes.absorbed = mine.lead.id;
           notes.absorbedVersion = mine.lead.version;

@@ -32,6 +32,7 @@ afterAll(async () => {
 });
 
 const identify = (anonymousId: string, who: Message): Message => ({ type: "identify", anonymousId, ...who });
+const idOfVisitor = async (site: Site, visitor: string) => (await site.lead(`visitor:${visitor}`)).id;
 const named = (visitor: string, email: string) => identify(visitor, { traits: { email } });
 
 test.each([
@@ -216,6 +217,48 @@ describe("what a claim may not do", () => {
   });
 });
 
+describe("an alias", () => {
+  const alias = (previousId: string, who: Message): Message => ({ type: "alias", previousId, ...who });
+
+  test.each([
+    ["a claim", true],
+    ["proof", false],
+  ])("that names the user beside the visitor is %s of that as an identify is", async (_, isClaim) => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.post([page("v")]);
+    const message = alias("v", { anonymousId: "v", userId: "ann" });
+    await (isClaim ? site.post([message]) : site.import([message]));
+    await site.import([page("phone"), identify("phone", { userId: "ann" })]);
+    const lead = await site.lead("user:ann");
+    expect(lead).toMatchObject({ pageviews: 2, userIds: ["ann"] });
+    expect(await idOfVisitor(site, "v")).toBe(lead.id);
+  });
+
+  test("with the secret key takes a visitor out of whose it only claims to be, with all it did", async () => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.import([identify("own", { userId: "one" })]);
+    await site.import([identify("bobs", { userId: "bob" })]);
+    await site.post([page("v"), identify("v", { userId: "one" }), page("v")]);
+    const [one, bob] = [await site.lead("user:one"), await site.lead("user:bob")];
+    expect(one.pageviews).toBe(2);
+    await site.import([alias("v", { userId: "bob" })]);
+    expect(await site.lead("user:bob")).toMatchObject({ id: bob.id, pageviews: 2 });
+    expect(await site.lead("user:one")).toMatchObject({ id: one.id, pageviews: 0, userIds: ["one"] });
+    expect(await idOfVisitor(site, "v")).toBe(bob.id);
+  });
+
+  test("with the secret key makes two userIds one person's; as a claim it does not", async () => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.import([page("a"), identify("a", { userId: "old" }), page("b"), identify("b", { userId: "new" })]);
+    await site.post([alias("old", { anonymousId: "b", userId: "new" })]);
+    expect((await site.lead("user:old")).id).not.toBe((await site.lead("user:new")).id);
+    await site.import([alias("old", { userId: "new" })]);
+    const lead = await site.lead("user:new");
+    expect(lead.userIds.toSorted()).toEqual(["new", "old"]);
+    expect([lead.pageviews, (await site.lead("user:old")).id]).toEqual([2, lead.id]);
+  });
+});
+
 test("A into B into C, at once or one by one: all ids answer with the survivor", async () => {
   const site = await siteWith(PLAIN_RULES);
   for (const v of ["a", "b", "c", "d"]) await site.import([page(v)]);
@@ -297,7 +340,7 @@ test("a lead that went up in another is not found again under a key that comes l
   const before = await conflicts();
   await site.import([identify("pc", { userId: "ann" }), alias("phone", "tablet")]);
   expect(await conflicts(), "nothing was tried twice").toBe(before);
-  const idOf = async (visitor: string) => (await site.lead(`visitor:${visitor}`)).id;
+  const idOf = (visitor: string) => idOfVisitor(site, visitor);
   expect([await idOf("pc"), await idOf("tablet")]).toEqual([await idOf("home"), await idOf("phone")]);
 });
 

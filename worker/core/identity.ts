@@ -5,7 +5,7 @@
  */
 import type { JsonObject, LoggedEvent } from "./event";
 import { dig, put } from "./read";
-import { type State, VISITORS_MAX } from "./state";
+import { type State, VISITORS_MAX, type Visitor } from "./state";
 import { digest } from "./text";
 
 /** Most keys (visitors, userIds, addresses) of one lead: past it nothing more joins, which stops merge bombs. */
@@ -158,13 +158,23 @@ export type Join = "merge" | "move" | "take" | "stay" | "full";
  * where what it proves is what the lead is known by; in one where nobody has proved anything, what it is called.
  */
 export function leavesBefore(event: LoggedEvent, { id, keys, state }: { id: string; keys: string[]; state: State }) {
-  const visitor = visitorOf(event, state);
-  if (!event.verified || !visitor || visitor.trust === "verified") return false;
-  // The lead is its own, with what marketers noted of it: nobody else was proved to be it.
-  if (state.visitors.length === 1 && !state.ownClaims && !state.verified) return false;
+  if (!event.verified || !onlyClaims(visitorOf(event, state), state)) return false;
   const proved = statedKeys(event).filter((key) => proves(event, key));
   const isTheirs = (key: string) => keys.includes(key) && (isProven(key, state) || !state.verified);
   return proved.length > 0 && !proved.some((key) => key === LEAD_KEY + id || isTheirs(key));
+}
+
+/** Whether a visitor is not proved to be whose the lead is, with whom it is in there. */
+function onlyClaims(visitor: Visitor | undefined, state: State): boolean {
+  // The lead is its own, with what marketers noted of it: nobody else was proved to be it.
+  const isItsOwn = state.visitors.length === 1 && !state.ownClaims && !state.verified;
+  return visitor !== undefined && visitor.trust !== "verified" && !isItsOwn;
+}
+
+/** The visitor that a proved alias takes out of a lead it only claims to be, with all it did there; `null`: none. */
+export function claimantOf(event: LoggedEvent, key: string, state: State): string | null {
+  const visitor = state.visitors.find(({ id }) => visitorKey(id) === key);
+  return event.verified && visitor && onlyClaims(visitor, state) ? visitor.id : null;
 }
 
 /**
@@ -180,12 +190,16 @@ export function joinOf(event: LoggedEvent, key: string, mine: State, theirs: Sta
     if (isVerified && !isProof) return "stay";
     return theirs && theirs.visitors.length >= VISITORS_MAX ? "full" : "move";
   }
-  // An alias may name what never was; and whoever proved a name does not get another one by claiming it.
-  if (!theirs) return event.type === "alias" || (mine.verified && !isProof) ? "stay" : "take";
+  const isAlias = event.type === "alias";
+  // What was before an alias may never have been; and whoever proved a name does not get another one by claiming it.
+  const isPrevious = isAlias && !(event.userId !== undefined && key === userKey(event.userId));
+  if (!theirs) return isPrevious || (mine.verified && !isProof) ? "stay" : "take";
   // What others merely claim beside a name of their own is nobody's until it is proved.
   if (isProof && theirs.verified && !isProven(key, theirs)) return "take";
   const ids = event.verified && event.userId !== undefined ? [event.userId] : mine.provenUserIds;
-  if (areTwoPeople(ids, theirs.provenUserIds) || !(isProof || isAlone(mine))) return "stay";
+  // Who has the secret key may say that two userIds are one person's.
+  const areTwo = areTwoPeople(ids, theirs.provenUserIds) && !(isAlias && isProof);
+  if (areTwo || !(isProof || isAlone(mine))) return "stay";
   return mine.visitors.length + theirs.visitors.length > VISITORS_MAX ? "full" : "merge";
 }
 
