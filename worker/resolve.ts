@@ -52,7 +52,7 @@ export interface Draft extends Current {
   keys: KeyChanges;
   /** Stored leads that go up in this one. */
   absorbed: Lead[];
-  /** The whole log, where leads were joined and it is to be written anew. */
+  /** The whole log, where leads were joined or taken apart and it is to be written anew. */
   log: Entry[] | null;
   /** Whether a stored lead lost a key. */
   poorer: boolean;
@@ -120,8 +120,8 @@ export async function resolve(
 }
 
 /** Whether there is something of it to write. */
-export function isChanged({ fresh, crossings, absorbed, poorer }: Draft): boolean {
-  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer;
+export function isChanged({ fresh, crossings, absorbed, poorer, log }: Draft): boolean {
+  return fresh.length > 0 || crossings.length > 0 || absorbed.length > 0 || poorer || log !== null;
 }
 
 class Resolution implements Resolved {

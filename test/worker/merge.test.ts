@@ -247,6 +247,16 @@ describe("an alias", () => {
     expect(await idOfVisitor(site, "v")).toBe(bob.id);
   });
 
+  test("with the secret key leaves such a visitor by itself where there is no room", async () => {
+    const site = await siteWith(PLAIN_RULES);
+    await site.import([identify("own", { userId: "one" })]);
+    await site.import(Array.from({ length: VISITORS_MAX }, (_, i) => identify(`pc-${i}`, { userId: "bob" })));
+    await site.post([page("v"), identify("v", { userId: "one" }), page("v")]);
+    await site.import([alias("v", { userId: "bob" })]);
+    expect(await site.lead("visitor:v")).toMatchObject({ pageviews: 2 });
+    expect((await site.lead("user:one")).pageviews).toBe(0);
+  });
+
   test("with the secret key makes two userIds one person's; as a claim it does not", async () => {
     const site = await siteWith(PLAIN_RULES);
     await site.import([page("a"), identify("a", { userId: "old" }), page("b"), identify("b", { userId: "new" })]);
