@@ -115,17 +115,22 @@ test.each([
   ["two\nlines", "two\nlines"],
   ["two\r\nlines, and more", "two\r\nlines, and more"],
   ["a=1", "a=1"],
-])("%j in an address and a campaign is one field, and no formula", async (text, shown) => {
-  const site = await api.createSite(PLAIN_RULES);
-  const email = `${text}@acme.example`;
-  await site.import([
-    { ...page("a"), context: { campaign: { name: text, source: "x" } } },
-    { type: "identify", anonymousId: "a", traits: { email } },
-  ]);
-  const [row, ...more] = table((await csv(site)).text);
-  expect(more).toEqual([]);
-  expect(row).toMatchObject({ campaign: shown, email: `${shown}@acme.example`, visits: "1" });
-});
+])(
+  "%j in a name and a campaign, and where it can be in an address, is one field, and no formula",
+  async (text, shown) => {
+    const site = await api.createSite(PLAIN_RULES);
+    const isWord = !/\s|^@/.test(text);
+    const email = isWord ? `${text}@acme.example` : "a@acme.example";
+    await site.import([
+      { ...page("a"), context: { campaign: { name: text, source: "x" } } },
+      { type: "identify", anonymousId: "a", traits: { email, name: text } },
+    ]);
+    const [row, ...more] = table((await csv(site)).text);
+    expect(more).toEqual([]);
+    const address = isWord ? `${shown}@acme.example` : email;
+    expect(row).toMatchObject({ campaign: shown, name: shown, email: address, visits: "1" });
+  },
+);
 
 describe("many leads", () => {
   const LEADS = 230;
