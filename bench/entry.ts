@@ -34,6 +34,8 @@ class Wrapped {
   private seen = 0;
   /** Ids of letters that never reach the Worker. */
   private readonly lost = new Set<string>();
+  /** Ids of letters taken: a batch that fails as a whole may bring them once more. */
+  private readonly settled = new Set<string>();
 
   constructor(given: Env) {
     this.database = new FaultyDatabase(given.DB);
@@ -108,7 +110,8 @@ class Wrapped {
           message.retry();
           return;
         }
-        this.counts[isDead ? "buried" : "acked"]++;
+        if (!this.settled.has(id)) this.counts[isDead ? "buried" : "acked"]++;
+        this.settled.add(id);
         for (const digest of digests.get(message) ?? []) this.database.sick.delete(digest);
         message.ack();
       };

@@ -1,4 +1,5 @@
 /** The verdict: every lead against the naive model over its log, and every acknowledged message against the log. */
+import { createHash } from "node:crypto";
 import type { Database } from "../../demo/runtime.ts";
 import { type NaiveResult, naive, type RulesDocument } from "../../test/support/naive.ts";
 import type { LoggedEvent } from "../../worker/core/event.ts";
@@ -71,9 +72,20 @@ export async function judge(
   for (const [id, times] of counted) if (times > 1) differences.push(`message ${id} counts ${times} times`);
   const { acknowledged } = ledger;
   for (const id of acknowledged) {
-    if (!counted.has(id)) differences.push(`message ${id} was acknowledged (${ledger.fateOf(id)}) and is in no log`);
+    if (counted.has(id)) continue;
+    const where = await traceOf(database, id);
+    differences.push(`message ${id} was acknowledged (${ledger.fateOf(id)}) and is in no log; ${where}`);
   }
   return { leads, events, acknowledged: acknowledged.length, differences: differences.slice(0, TOLD_MAX) };
+}
+
+/** Where a message got to that is in no log. */
+async function traceOf(database: Database, messageId: string): Promise<string> {
+  // As in worker/db/digest.ts.
+  const digest = createHash("sha256").update(messageId).digest().subarray(0, 16).toString("base64url");
+  const isUsed = await database.prepare("SELECT 1 FROM messages WHERE id = ?").bind(digest).first();
+  const isDead = await database.prepare("SELECT 1 FROM dead_letters WHERE instr(events, ?)").bind(messageId).first();
+  return `its id is ${isUsed ? "used up" : "free"}, and ${isDead ? "it waits" : "it is not"} among the dead letters`;
 }
 
 /** What must not be said of an event in a log. */
