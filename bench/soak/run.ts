@@ -180,8 +180,8 @@ class Soak {
     for (;;) {
       const reply = await this.sender()({ method: "GET", path: "/cdn-cgi/handler/scheduled?cron=" });
       if (reply.status !== 200) throw new Error(`the scheduled run failed: ${reply.body}`);
-      const refolding = await Promise.all(this.sites.map((site) => site.rest<{ refolding: number }>("/v1/status")));
-      const isLeft = refolding.some(({ refolding }) => refolding > 0);
+      const statuses = await Promise.all(this.sites.map((site) => site.rest<{ refolding: number }>("/v1/status")));
+      const isLeft = statuses.some(({ refolding }) => refolding > 0);
       const { results } = await (await this.database())
         .prepare("SELECT site_id siteId, webhook_id webhook, id FROM deliveries WHERE due_at IS NOT NULL")
         .all<{ siteId: string; webhook: string; id: string }>();

@@ -69,11 +69,15 @@ type Line = Omit<RuleLine, "id" | "dimension">;
 function onLine(rule: OnRule, state: RuleState | null, at: number): Line {
   const { fired = 0, limited = 0, cut = 0, lastAt = null } = state ?? {};
   const points = worth(state?.pool, rule.decay, at);
-  const kept = cut === 0 ? {} : { cut };
-  return {
-    ...{ points, fired, limited, ...kept, lastAt },
-    ...{ state: standingOf(rule, state, points), because: reasons(rule, state) },
+  const line: Line = {
+    points,
+    fired,
+    limited,
+    lastAt,
+    state: standingOf(rule, state, points),
+    because: reasons(rule, state),
   };
+  return cut === 0 ? line : { ...line, cut };
 }
 
 function standingOf(rule: OnRule, state: RuleState | null, points: number): Standing {
